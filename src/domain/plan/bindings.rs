@@ -27,7 +27,13 @@ pub(super) fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Obser
             plan.give.push(create);
             continue;
         }
-        let leaving = leaving(place, name, (found, accounts), &lists, observed);
+        let list = FoundList {
+            place,
+            name,
+            wanted: accounts,
+            found,
+        };
+        let leaving = leaving(&list, &lists, observed);
         plan.is_moving |= !leaving.stay.is_empty();
         let accounts: BTreeSet<String> = accounts.union(&leaving.stay).cloned().collect();
         if found.accounts == accounts && !found.has_strangers && !found.unlabelled {
@@ -50,7 +56,13 @@ pub(super) fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Obser
             continue;
         }
         let nobody = BTreeSet::new();
-        let leaving = leaving(place, name, (found, &nobody), &lists, observed);
+        let list = FoundList {
+            place,
+            name,
+            wanted: &nobody,
+            found,
+        };
+        let leaving = leaving(&list, &lists, observed);
         if found.deleting || leaving.stay.is_empty() {
             plan.take.extend(delete(place, name, found));
             continue;
@@ -68,6 +80,16 @@ pub(super) fn plan_bindings(plan: &mut Plan, desired: &Desired, observed: &Obser
     }
 }
 
+/// A list as it was found, and who is to be on it.
+struct FoundList<'a> {
+    place: &'a Place,
+    name: &'a str,
+    /// Who is to be on it.
+    wanted: &'a BTreeSet<String>,
+    /// How it was found.
+    found: &'a ObservedBinding,
+}
+
 /// Who leaves a list.
 #[derive(Default)]
 struct Leaving {
@@ -79,13 +101,13 @@ struct Leaving {
 
 /// Who leaves a list, and whether it is for another of its kind that gives the same: one of our name that
 /// gives something else keeps nobody.
-fn leaving(
-    place: &Place,
-    name: &str,
-    (found, wanted): (&ObservedBinding, &BTreeSet<String>),
-    lists: &Lists,
-    observed: &Observed,
-) -> Leaving {
+fn leaving(list: &FoundList<'_>, lists: &Lists, observed: &Observed) -> Leaving {
+    let FoundList {
+        place,
+        name,
+        wanted,
+        found,
+    } = *list;
     let mut leaving = Leaving::default();
     let mut gone = found.accounts.difference(wanted).peekable();
     if gone.peek().is_none() {

@@ -2,7 +2,7 @@
 
 mod ready;
 
-pub(super) use ready::{Ready, prepare};
+pub(super) use ready::{IssuedVersion, Ready, prepare};
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! What a hand-over rests upon: that the version still stands, and that its token works.
 
+use super::download::IssuedVersion;
 use super::{Asked, live, overtaken};
 use crate::domain::audit::EventSeq;
 use crate::domain::cluster::Cluster;
@@ -47,9 +48,11 @@ pub(in crate::ops) async fn mint_and_try(
 /// deleted its account: its tokens are dead, and a new one is what was asked for.
 pub(super) async fn another_if_deleted(
     app: &App,
-    (case, request, connection): (&Asked, EventSeq, Connection),
-    (id, reconciled): (CredentialId, reconciling::Reconciled),
+    version: IssuedVersion<'_>,
+    connection: Connection,
+    reconciled: reconciling::Reconciled,
 ) -> Result<(CredentialId, reconciling::Reconciled), Error> {
+    let IssuedVersion { case, id, request } = version;
     let found = app.store()?.read(|tx| store::credentials::get(tx, id))?;
     let was_deleted = found.is_some_and(|it| {
         it.state == State::Revoked

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::recorded::{Outcome, learn_versions, record_outcome};
-use super::vanished::{Vanished, end_vanished};
+use super::recorded::ReadBack;
+use super::vanished::Vanished;
 use super::{Depth, Reconciled, due, end_what_must, snapshot};
 use crate::domain::Timestamp;
 use crate::domain::access::Power;
@@ -73,14 +73,33 @@ pub(in crate::ops) async fn run(
     let taken = connection
         .take(&snapshot::ended(&snapshot), &snapshot.desired())
         .await;
-    record(
-        session,
+    let reconciling = Reconciling {
+        app: session,
         cluster,
-        (&snapshot, &taken, None),
-        (journal, request),
-        false,
-    )?;
+        connection: &connection,
+        journal,
+        request,
+    };
+    reconciling.record(&ReadBack {
+        snapshot: &snapshot,
+        taken: &taken,
+        changes: None,
+        looked_whole: false,
+    })?;
     Err(distrust.into())
+}
+
+/// One reconciling under way.
+#[derive(Clone, Copy)]
+pub(super) struct Reconciling<'a> {
+    pub(super) app: &'a App,
+    /// The cluster, as the caller read it under its lock.
+    pub(super) cluster: &'a Cluster,
+    pub(super) connection: &'a Connection,
+    /// The journal of the command, about this cluster.
+    pub(super) journal: &'a Journal,
+    /// The event that asked for it, where one did.
+    pub(super) request: Option<EventSeq>,
 }
 
 /// Decides what must end by itself, and gives what the store says then.
@@ -116,6 +135,13 @@ pub(in crate::ops) async fn run_on(
     let _at_work = app.at_work().await;
     let journal = &journal.clone().cluster(cluster);
     let (snapshot, head) = decide_ends(app, cluster, journal, request)?;
+    let reconciling = Reconciling {
+        app,
+        cluster,
+        connection: &connection,
+        journal,
+        request,
+    };
     let started = tokio::time::Instant::now();
     let failed = |source| Error::Cluster {
         cluster: cluster.name.to_string(),
@@ -131,25 +157,20 @@ pub(in crate::ops) async fn run_on(
             None => Ok(()),
         }
     });
-    let take = Box::pin(taken_within(budget, &connection, (&snapshot, &desired)));
+    let take = Box::pin(taken_within(budget, &connection, &snapshot, &desired));
     let work = async {
         let taken = take.await;
         let spent = started.elapsed();
         let issuer_goes = depth == Depth::Whole && snapshot.issuer_to_replace().is_some();
         let (replaced, now) = if depth == Depth::Pending || issuer_goes {
             // Before the lists are looked at: until then, who had its login puts back what is taken off.
-            let before = (&snapshot, &connection);
-            Box::pin(replace(app, cluster, before, journal, request)).await
+            Box::pin(reconciling.replace(&snapshot)).await
         } else {
             (Replaced::default(), None)
         };
         let is_done =
             depth == Depth::Pending && snapshot::only_takes(&snapshot) && taken.failures.is_empty();
-        let only = match depth {
-            Depth::Pending => snapshot::named(&snapshot, None, app.now()),
-            Depth::Version(id) => snapshot::named(&snapshot, Some(id), app.now()),
-            Depth::Whole => None,
-        };
+        let only = named_for(&snapshot, depth, app.now());
         let only = only.filter(|_| taken.failures.is_empty());
         if is_done {
             return (taken, Ok(Given::default()), replaced);
@@ -158,12 +179,9 @@ pub(in crate::ops) async fn run_on(
         let whole = Box::pin(async {
             let now = now.transpose()?;
             let after = now.as_ref().map(ClusterSnapshot::desired);
-            let standing = (
-                now.as_ref().unwrap_or(&snapshot),
-                after.as_ref().unwrap_or(&desired),
-                only,
-            );
-            give(app, &connection, standing, (journal, request)).await
+            let snapshot = now.as_ref().unwrap_or(&snapshot);
+            let desired = after.as_ref().unwrap_or(&desired);
+            reconciling.give(snapshot, desired, only).await
         });
         let given = match tokio::time::timeout(left, whole).await {
             Ok(given) => given,
@@ -182,9 +200,12 @@ pub(in crate::ops) async fn run_on(
     });
     let looked = reconciled.as_ref();
     let relied_on = looked.and_then(|it| relied_on(cluster, &snapshot, depth, it));
-    let outcome = (&snapshot, &taken, reconciled.as_ref());
-    let looked_whole = !connection.is_issuer();
-    let ended = record(app, cluster, outcome, (journal, request), looked_whole)?;
+    let ended = reconciling.record(&ReadBack {
+        snapshot: &snapshot,
+        taken: &taken,
+        changes: reconciled.as_ref(),
+        looked_whole: !connection.is_issuer(),
+    })?;
     trouble = trouble.or(replaced.trouble);
     let mut notes = taken.notes;
     let mut changed: Vec<String> = taken.changed.iter().map(ToString::to_string).collect();
@@ -213,11 +234,21 @@ pub(in crate::ops) async fn run_on(
     })
 }
 
+/// What is looked at by name, where that is all that is needed.
+fn named_for(on: &ClusterSnapshot, depth: Depth, now: Timestamp) -> Option<NamedObjects> {
+    match depth {
+        Depth::Pending => snapshot::named(on, None, now),
+        Depth::Version(id) => snapshot::named(on, Some(id), now),
+        Depth::Whole => None,
+    }
+}
+
 /// Ends what must end, as far as that comes within a time.
 async fn taken_within(
     budget: Duration,
     connection: &Connection,
-    (snapshot, desired): (&ClusterSnapshot, &Desired),
+    snapshot: &ClusterSnapshot,
+    desired: &Desired,
 ) -> Taken {
     let ended = snapshot::ended(snapshot);
     let taking = connection.take(&ended, desired);
@@ -240,46 +271,45 @@ struct Replaced {
     trouble: Option<Error>,
 }
 
-/// Ends the accounts that must go, where there are any and the login may; gives what stands then, too: another
-/// account may be ours.
-async fn replace(
-    app: &App,
-    cluster: &Cluster,
-    (before, connection): (&ClusterSnapshot, &Connection),
-    journal: &Journal,
-    request: Option<EventSeq>,
-) -> (Replaced, Option<Result<ClusterSnapshot, Error>>) {
-    if connection.is_issuer() || before.former.is_empty() {
-        return (Replaced::default(), None);
+impl Reconciling<'_> {
+    /// Ends the accounts that must go, where there are any and the login may; gives what stands then, too:
+    /// another account may be ours.
+    async fn replace(
+        &self,
+        before: &ClusterSnapshot,
+    ) -> (Replaced, Option<Result<ClusterSnapshot, Error>>) {
+        if self.connection.is_issuer() || before.former.is_empty() {
+            return (Replaced::default(), None);
+        }
+        let failed = Box::pin(self.replace_former(before)).await.err();
+        let store = self.app.store().map_err(Error::from);
+        let now = store.and_then(|store| Ok(store.read(|tx| snapshot(tx, self.cluster.id))?));
+        let issuer = now.iter().find_map(|now| now.cluster.issuer.as_ref());
+        let issuer = issuer.filter(|it| Some(*it) != before.cluster.issuer.as_ref());
+        let replaced = Replaced {
+            issuer: issuer.map(|it| format!("account '{}' is the issuer", it.account)),
+            trouble: failed.filter(|_| before.issuer_to_replace().is_some()),
+        };
+        (replaced, Some(now))
     }
-    let replaced = replace_former(app, cluster, (before, connection), journal, request);
-    let failed = Box::pin(replaced).await.err();
-    let store = app.store().map_err(Error::from);
-    let now = store.and_then(|store| Ok(store.read(|tx| snapshot(tx, cluster.id))?));
-    let issuer = now.iter().find_map(|now| now.cluster.issuer.as_ref());
-    let issuer = issuer.filter(|it| Some(*it) != before.cluster.issuer.as_ref());
-    let replaced = Replaced {
-        issuer: issuer.map(|it| format!("account '{}' is the issuer", it.account)),
-        trouble: failed.filter(|_| before.issuer_to_replace().is_some()),
-    };
-    (replaced, Some(now))
-}
 
-/// Ends the accounts that must go; where the issuer is one of them, another takes its place first.
-async fn replace_former(
-    app: &App,
-    cluster: &Cluster,
-    (snapshot, connection): (&ClusterSnapshot, &Connection),
-    journal: &Journal,
-    request: Option<EventSeq>,
-) -> Result<(), Error> {
-    let mut cluster = cluster.clone();
-    if snapshot.issuer_to_replace().is_some() && snapshot.cluster.deleting_at.is_none() {
-        let renewed = manager::renew_issuer(app, &cluster, connection, journal, request);
-        cluster = Box::pin(renewed).await?;
+    /// Ends the accounts that must go; where the issuer is one of them, another takes its place first.
+    async fn replace_former(&self, snapshot: &ClusterSnapshot) -> Result<(), Error> {
+        let Self {
+            app,
+            connection,
+            journal,
+            request,
+            ..
+        } = *self;
+        let mut cluster = self.cluster.clone();
+        if snapshot.issuer_to_replace().is_some() && snapshot.cluster.deleting_at.is_none() {
+            let renewed = manager::renew_issuer(app, &cluster, connection, journal, request);
+            cluster = Box::pin(renewed).await?;
+        }
+        let ended = manager::end_former(app, &cluster, connection, journal, request);
+        ended.await.map(drop)
     }
-    let ended = manager::end_former(app, &cluster, connection, journal, request);
-    ended.await.map(drop)
 }
 
 /// Whether something is decided and not yet true on a cluster.
@@ -341,50 +371,64 @@ struct Given {
     vanished: Option<Vanished>,
 }
 
-/// Observes, ends what lost its account, and makes the cluster hold the rest of what the store says.
-async fn give(
-    app: &App,
-    connection: &Connection,
-    (snapshot, desired, only): (&ClusterSnapshot, &Desired, Option<NamedObjects>),
-    (journal, request): (&Journal, Option<EventSeq>),
-) -> Result<Given, Error> {
-    let cluster = &snapshot.cluster;
-    if snapshot.orphans_pending && !connection.is_issuer() {
-        Box::pin(learn_versions(app, cluster, connection, (journal, request))).await?;
+impl Reconciling<'_> {
+    /// Observes, ends what lost its account, and makes the cluster hold the rest of what the store says.
+    async fn give(
+        &self,
+        snapshot: &ClusterSnapshot,
+        desired: &Desired,
+        only: Option<NamedObjects>,
+    ) -> Result<Given, Error> {
+        let (connection, cluster) = (self.connection, &snapshot.cluster);
+        if snapshot.orphans_pending && !connection.is_issuer() {
+            Box::pin(self.learn_versions(cluster)).await?;
+        }
+        // One that is being deleted may have taken it along.
+        if cluster.deleting_at.is_none() {
+            let standing = connection.must_have_namespace();
+            standing.map_err(|source| Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            })?;
+        }
+        let look = look_for(desired, cluster, only.clone());
+        let vanished = Box::pin(self.end_vanished(snapshot, &look)).await?;
+        let after = vanished.as_ref().map(|it| it.snapshot.desired());
+        let desired = after.as_ref().unwrap_or(desired);
+        // What ended may have had a successor, which is not known by name here.
+        let only = only.filter(|_| vanished.is_none());
+        let look = look_for(desired, cluster, only);
+        let began = look.with_write.then(|| self.app.now());
+        let reconciled = reconcile::reconcile(connection, desired, &look).await;
+        match reconciled {
+            Ok(reconciled) => Ok(Given {
+                reconciled: ClusterChanges {
+                    looked: look.with_write,
+                    looked_at_write: began
+                        .filter(|_| reconciled.refused.is_empty() && !reconciled.leaves_lists()),
+                    ..reconciled
+                },
+                vanished,
+            }),
+            Err(source) => Err(Error::Cluster {
+                cluster: cluster.name.to_string(),
+                source,
+            }),
+        }
     }
-    // One that is being deleted may have taken it along.
-    if cluster.deleting_at.is_none() {
-        let standing = connection.must_have_namespace();
-        standing.map_err(|source| Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        })?;
-    }
-    let look = look_for(desired, cluster, only.clone());
-    let stood = (snapshot, &look);
-    let vanished = end_vanished(app, cluster, connection, stood, (journal, request));
-    let vanished = Box::pin(vanished).await?;
-    let after = vanished.as_ref().map(|it| it.snapshot.desired());
-    let desired = after.as_ref().unwrap_or(desired);
-    // What ended may have had a successor, which is not known by name here.
-    let only = only.filter(|_| vanished.is_none());
-    let look = look_for(desired, cluster, only);
-    let began = look.with_write.then(|| app.now());
-    let reconciled = reconcile::reconcile(connection, desired, &look).await;
-    match reconciled {
-        Ok(reconciled) => Ok(Given {
-            reconciled: ClusterChanges {
-                looked: look.with_write,
-                looked_at_write: began
-                    .filter(|_| reconciled.refused.is_empty() && !reconciled.leaves_lists()),
-                ..reconciled
-            },
-            vanished,
-        }),
-        Err(source) => Err(Error::Cluster {
-            cluster: cluster.name.to_string(),
-            source,
-        }),
+
+    /// Records what was seen, if there is anything: a look at a reconciled cluster costs no disk write.
+    fn record(&self, seen: &ReadBack<'_>) -> Result<Vec<Credential>, Error> {
+        let (app, cluster) = (self.app, self.cluster);
+        let is_old =
+            |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
+        let looked = seen.changes.is_some_and(|it| it.looked_at_write.is_some());
+        let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
+        let is_beyond = seen.changes.is_some_and(ClusterChanges::leaves_lists);
+        if !seen.snapshot.is_pending() && !stale && !is_beyond {
+            return Ok(vec![]);
+        }
+        Ok(app.store()?.write(|tx| self.record_read_back(tx, seen))?)
     }
 }
 
@@ -400,26 +444,4 @@ pub(super) fn look_for<'a>(
         only,
         cluster: Some(cluster),
     }
-}
-
-/// Records what was seen, if there is anything: a look at a reconciled cluster costs no disk write.
-fn record(
-    app: &App,
-    cluster: &Cluster,
-    (snapshot, taken, reconciled): Outcome<'_>,
-    (journal, request): (&Journal, Option<EventSeq>),
-    looked_whole: bool,
-) -> Result<Vec<Credential>, Error> {
-    let is_old = |at: Option<Timestamp>| at.is_none_or(|at| (app.now() - at).num_seconds() >= 60);
-    let looked = reconciled.is_some_and(|it| it.looked_at_write.is_some());
-    let stale = is_old(cluster.reached_at) || looked && is_old(cluster.looked_at);
-    let is_beyond = reconciled.is_some_and(ClusterChanges::leaves_lists);
-    if !snapshot.is_pending() && !stale && !is_beyond {
-        return Ok(vec![]);
-    }
-    let seen = (snapshot, taken, reconciled);
-    let recorded = app
-        .store()?
-        .write(|tx| record_outcome(app, tx, cluster, seen, (journal, request), looked_whole));
-    Ok(recorded?)
 }

@@ -10,19 +10,15 @@
 use std::collections::BTreeSet;
 
 use super::commit;
+use super::run::Reconciling;
 use super::snapshot::{ended, snapshot};
-use crate::domain::audit::EventSeq;
-use crate::domain::cluster::Cluster;
 use crate::domain::credential::{Credential, CredentialId, State};
 use crate::domain::effect::Effect;
 use crate::domain::plan::{Object, Step};
 use crate::domain::snapshot::ClusterSnapshot;
-use crate::kubernetes::connection::Connection;
 use crate::kubernetes::observe::{Look, Seen};
 use crate::kubernetes::take::{Ended, Taken};
 use crate::ops::Error;
-use crate::ops::journal::Journal;
-use crate::session::App;
 
 /// Why such a version ended.
 pub(in crate::ops) const ACCOUNT_DELETED: &str = "its account was deleted on the cluster";
@@ -33,81 +29,82 @@ pub(super) struct Vanished {
     pub(super) taken: Taken,
 }
 
-/// Ends the versions whose accounts are gone from the cluster; nothing where all are there.
-pub(super) async fn end_vanished(
-    app: &App,
-    cluster: &Cluster,
-    connection: &Connection,
-    (before, look): (&ClusterSnapshot, &Look<'_>),
-    (journal, request): (&Journal, Option<EventSeq>),
-) -> Result<Option<Vanished>, Error> {
-    let failed = |source| Error::Cluster {
-        cluster: cluster.name.to_string(),
-        source,
-    };
-    let seen = connection.observe(look).await.map_err(failed)?;
-    let is_looked_at = |it: &&Credential| {
-        look.has(&Object::Account(it.account.to_string())) && connection.sees(it.account.home())
-    };
-    let missing = without_account(before, &seen).filter(is_looked_at);
-    let missing: Vec<&Credential> = missing.collect();
-    if missing.is_empty() {
-        connection.keep_ahead(look, seen);
-        return Ok(None);
+impl Reconciling<'_> {
+    /// Ends the versions whose accounts are gone from the cluster; nothing where all are there.
+    pub(super) async fn end_vanished(
+        &self,
+        before: &ClusterSnapshot,
+        look: &Look<'_>,
+    ) -> Result<Option<Vanished>, Error> {
+        let (app, connection, cluster) = (self.app, self.connection, &before.cluster);
+        let failed = |source| Error::Cluster {
+            cluster: cluster.name.to_string(),
+            source,
+        };
+        let seen = connection.observe(look).await.map_err(failed)?;
+        let is_looked_at = |it: &&Credential| {
+            look.has(&Object::Account(it.account.to_string())) && connection.sees(it.account.home())
+        };
+        let missing = without_account(before, &seen).filter(is_looked_at);
+        let missing: Vec<&Credential> = missing.collect();
+        if missing.is_empty() {
+            connection.keep_ahead(look, seen);
+            return Ok(None);
+        }
+        let (deleting, absent): (Vec<&Credential>, Vec<&Credential>) = missing
+            .into_iter()
+            .partition(|it| seen.observed.accounts.contains_key(it.account.as_str()));
+        let names: Vec<&str> = absent.iter().map(|it| it.account.as_str()).collect();
+        let gone = connection.accounts_gone(&cluster.manager, &names).await;
+        let gone = gone.map_err(failed)?;
+        let absent = absent
+            .into_iter()
+            .filter(|it| gone.contains(it.account.as_str()));
+        let ending: Vec<&Credential> = deleting.into_iter().chain(absent).collect();
+        if ending.is_empty() {
+            connection.keep_ahead(look, seen);
+            return Ok(None);
+        }
+        let after = app.store()?.write(|tx| {
+            let effects = ending
+                .iter()
+                .flat_map(|it| before.ending(it, ACCOUNT_DELETED));
+            let effects: Vec<Effect> = effects.collect();
+            commit(app, tx, before, &effects, self.journal, self.request)?;
+            snapshot(tx, cluster.id)
+        })?;
+        let ids: BTreeSet<CredentialId> = ending.iter().map(|it| it.id).collect();
+        let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
+        let all = ended(&after);
+        let theirs = Ended {
+            also: all.also.clone(),
+            accounts: all
+                .accounts
+                .iter()
+                .filter(|it| ids.contains(&it.credential))
+                .copied()
+                .collect(),
+            bound: all
+                .bound
+                .iter()
+                .filter(|it| accounts.contains(it.account))
+                .copied()
+                .collect(),
+        };
+        let mut taken = Box::pin(connection.take(&theirs, &after.desired())).await;
+        taken.notes.extend(ending.iter().map(|it| {
+            let owner = &it.owner;
+            format!(
+                "version {} of '{owner}' ended: {ACCOUNT_DELETED} (account '{}'); the next download begins \
+                 another",
+                it.version, it.account
+            )
+        }));
+        Ok(Some(Vanished {
+            snapshot: after,
+            taken,
+        }))
     }
-    let (deleting, absent): (Vec<&Credential>, Vec<&Credential>) = missing
-        .into_iter()
-        .partition(|it| seen.observed.accounts.contains_key(it.account.as_str()));
-    let names: Vec<&str> = absent.iter().map(|it| it.account.as_str()).collect();
-    let gone = connection.accounts_gone(&cluster.manager, &names).await;
-    let gone = gone.map_err(failed)?;
-    let absent = absent
-        .into_iter()
-        .filter(|it| gone.contains(it.account.as_str()));
-    let ending: Vec<&Credential> = deleting.into_iter().chain(absent).collect();
-    if ending.is_empty() {
-        connection.keep_ahead(look, seen);
-        return Ok(None);
-    }
-    let after = app.store()?.write(|tx| {
-        let effects = ending
-            .iter()
-            .flat_map(|it| before.ending(it, ACCOUNT_DELETED));
-        let effects: Vec<Effect> = effects.collect();
-        commit(app, tx, before, &effects, journal, request)?;
-        snapshot(tx, cluster.id)
-    })?;
-    let ids: BTreeSet<CredentialId> = ending.iter().map(|it| it.id).collect();
-    let accounts: BTreeSet<&str> = ending.iter().map(|it| it.account.as_str()).collect();
-    let all = ended(&after);
-    let theirs = Ended {
-        also: all.also.clone(),
-        accounts: all
-            .accounts
-            .iter()
-            .filter(|it| ids.contains(&it.credential))
-            .copied()
-            .collect(),
-        bound: all
-            .bound
-            .iter()
-            .filter(|it| accounts.contains(it.account))
-            .copied()
-            .collect(),
-    };
-    let mut taken = Box::pin(connection.take(&theirs, &after.desired())).await;
-    taken.notes.extend(ending.iter().map(|it| {
-        let owner = &it.owner;
-        format!(
-            "version {} of '{owner}' ended: {ACCOUNT_DELETED} (account '{}'); the next download begins \
-             another",
-            it.version, it.account
-        )
-    }));
-    Ok(Some(Vanished {
-        snapshot: after,
-        taken,
-    }))
 }
 
 /// The versions that stood on the cluster and have no account there now, or one that is going.

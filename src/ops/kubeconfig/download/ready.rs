@@ -16,7 +16,7 @@ use crate::domain::text::{self, rfc3339};
 use crate::kubernetes::token::Minted;
 use crate::ops::kubeconfig::form::{address_note, plain_edit_note};
 use crate::ops::kubeconfig::issue::issue;
-use crate::ops::kubeconfig::renewing;
+use crate::ops::kubeconfig::renewing::SelfRenewing;
 use crate::ops::kubeconfig::trial::{self, mint_and_try};
 use crate::ops::kubeconfig::{Asked, live, overtaken};
 use crate::ops::locked::LockedCluster;
@@ -124,11 +124,15 @@ pub(in crate::ops::kubeconfig) async fn prepare(
         Ok(reconciled) => reconciled,
         Err(error) => return Err(half_done(session, &case, request, error)),
     };
-    let again = (&case, request, connection);
-    let (id, mut reconciled) =
-        Box::pin(trial::another_if_deleted(session, again, (id, reconciled)))
-            .await
-            .map_err(|error| half_done(session, &case, request, error))?;
+    let version = IssuedVersion {
+        case: &case,
+        id,
+        request,
+    };
+    let again = trial::another_if_deleted(session, version, connection, reconciled);
+    let (id, mut reconciled) = Box::pin(again)
+        .await
+        .map_err(|error| half_done(session, &case, request, error))?;
     if let Some(trouble) = reconciled.trouble.take() {
         let credential = session
             .store()?
@@ -144,18 +148,19 @@ pub(in crate::ops::kubeconfig) async fn prepare(
     let minted = match asked.and_then(|found| excess::agreed(found, wanted.insists)) {
         Ok(found) => {
             excess.extend(found);
-            Box::pin(mint(session, &case, wanted, (id, request), &reconciled)).await
+            let version = IssuedVersion { id, ..version };
+            Box::pin(mint(session, wanted, version, &reconciled)).await
         }
         Err(error) => Err(error),
     };
     match minted {
-        Ok((credential, (minted, renewal), (ttl, grant_ends_at))) => Ok(Ready {
+        Ok(handed) => Ok(Ready {
             request,
-            credential,
-            minted,
-            renewal,
-            ttl,
-            grant_ends_at,
+            credential: handed.credential,
+            minted: handed.minted,
+            renewal: handed.renewal,
+            ttl: handed.ttl,
+            grant_ends_at: handed.grant_ends_at,
             excess,
             notes: notes_of(&case, reconciled.notes),
             looked_at: reconciled.relied_on,
@@ -217,17 +222,22 @@ fn half_done(app: &App, case: &Asked, request: EventSeq, error: Error) -> Error 
 /// anybody's hands before the store knows until when it lives.
 async fn mint(
     app: &App,
-    case: &Asked,
     wanted: &DownloadRequest,
-    (id, request): (CredentialId, EventSeq),
+    version: IssuedVersion<'_>,
     reconciled: &reconciling::Reconciled,
-) -> Result<(Credential, Handed, (i64, Option<Timestamp>)), Error> {
+) -> Result<Handed, Error> {
+    let IssuedVersion { case, id, request } = version;
     let credential = active(app, case, id)?;
     let (ttl, grant_ends_at) = lifetime(app, case, wanted);
     let (connection, account) = (&reconciled.connection, credential.account.as_str());
     let (minted, renewal) = if wanted.renew {
-        let pair = (case, &credential, request);
-        let (minted, renewal) = Box::pin(renewing::mint(app, pair, connection, ttl)).await?;
+        let renewing = SelfRenewing {
+            app,
+            case,
+            credential: &credential,
+            request,
+        };
+        let (minted, renewal) = Box::pin(renewing.mint(connection, ttl)).await?;
         (minted, Some(renewal))
     } else {
         let minted = mint_and_try(connection, &case.cluster, account, ttl).await?;
@@ -248,11 +258,34 @@ async fn mint(
         journal.record(app, tx, Phase::Requested, detail, Some(request))?;
         Ok::<_, Error>(())
     })?;
-    Ok((credential, (minted, renewal), (ttl, grant_ends_at)))
+    Ok(Handed {
+        credential,
+        minted,
+        renewal,
+        ttl,
+        grant_ends_at,
+    })
 }
 
-/// A token, and what renews with it.
-type Handed = (Minted, Option<Renewal>);
+/// A version that was issued to somebody.
+#[derive(Clone, Copy)]
+pub(in crate::ops::kubeconfig) struct IssuedVersion<'a> {
+    pub(in crate::ops::kubeconfig) case: &'a Asked,
+    pub(in crate::ops::kubeconfig) id: CredentialId,
+    /// The event that asked for it.
+    pub(in crate::ops::kubeconfig) request: EventSeq,
+}
+
+/// A token that is to be handed over, and its version.
+struct Handed {
+    credential: Credential,
+    minted: Minted,
+    /// What renews it, where something does.
+    renewal: Option<Renewal>,
+    /// The lifetime that was asked for, in seconds.
+    ttl: i64,
+    grant_ends_at: Option<Timestamp>,
+}
 
 /// Counts the recipient of a shared version among its holders, before they have it: from here on
 /// their leaving ends it. Who left in the meantime gets nothing.
