@@ -7,8 +7,8 @@ use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Look, has_browser};
-use crate::desk::Desk;
 use crate::home::Home;
+use crate::server::Server;
 
 /// What the pages keep to: WCAG 2.1, A and AA.
 const RULES: [&str; 4] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
@@ -38,7 +38,7 @@ fn axe() -> Option<String> {
 struct Tried<'t> {
     axe: &'t str,
     browser: &'t Browser,
-    desk: &'t Desk,
+    server: &'t Server,
     who: &'t str,
 }
 
@@ -46,7 +46,7 @@ impl Tried<'_> {
     /// Tries these pages.
     fn go(&self, pages: &[&str], found: &mut Vec<String>) {
         for page in pages {
-            self.browser.go(&format!("{}{page}", self.desk.url));
+            self.browser.go(&format!("{}{page}", self.server.url));
             self.look(page, found);
         }
     }
@@ -118,14 +118,14 @@ fn every_page_can_be_used_by_everybody() {
         return;
     };
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
+    let server = Server::open(&mut kg);
     let mut found = Vec::new();
-    let people = ["bob", "alice", "olivia"].map(|who| (who, Browser::enter(&mut kg, &desk, who)));
+    let people = ["bob", "alice", "olivia"].map(|who| (who, Browser::enter(&mut kg, &server, who)));
     for (who, browser) in &people {
         let tried = Tried {
             axe: &axe,
             browser,
-            desk: &desk,
+            server: &server,
             who,
         };
         let every = [
@@ -141,7 +141,7 @@ fn every_page_can_be_used_by_everybody() {
         }
         if *who == "olivia" {
             tried.go(&["/audit", "/clusters/prod?revoked=1"], &mut found);
-            browser.go(&format!("{}/clusters/prod", desk.url));
+            browser.go(&format!("{}/clusters/prod", server.url));
             browser.click("//td[text()='bob']/..//button[text()='Revoke']");
             browser.wait_for("//h1[text()='Are you sure?']");
             tried.look("the question", &mut found);
@@ -154,11 +154,11 @@ fn every_page_can_be_used_by_everybody() {
     let revoked = Tried {
         axe: &axe,
         browser: bob,
-        desk: &desk,
+        server: &server,
         who: "bob, revoked",
     };
     revoked.go(&["/", "/clusters/prod", "/enter"], &mut found);
-    bob.go(&desk.url);
+    bob.go(&server.url);
     bob.click("//button[text()='Log out']");
     bob.wait_for("//h1[text()='kubegrant']");
     let nobody = Tried {

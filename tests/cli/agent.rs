@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::desk::Desk;
 use crate::home::{Home, PODS, get};
 use crate::serve::home;
+use crate::server::Server;
 
 /// An SSH agent of OpenSSH's.
 struct Agent {
@@ -68,12 +68,12 @@ fn a_key_in_an_agent_logs_in_and_files_come_as_they_are() {
     let mut kg = home();
     let agent = Agent::start(&kg);
     let nothing = kg.root().join("nothing");
-    let desk = Desk::open(&mut kg);
-    let far = Desk::far(&kg, "bob")
+    let server = Server::open(&mut kg);
+    let far = Server::far(&kg, "bob")
         .variable("KUBEGRANT_IDENTITY_FILE", nothing)
         .variable("SSH_AUTH_SOCK", &agent.socket);
     let ca = kg.root().join("state/kubegrant/serve-localhost.crt");
-    let login = format!("login {} --ca-file {} --agent", desk.url, ca.display());
+    let login = format!("login {} --ca-file {} --agent", server.url, ca.display());
     kg.run_there(&far, &login)
         .exit(4)
         .says("0 ssh-ed25519 keys")
@@ -111,6 +111,6 @@ fn a_key_in_an_agent_logs_in_and_files_come_as_they_are() {
     drop(agent);
     kg.run("session end --user bob").success();
     kg.run_there(&far, "whoami").exit(4).says("does not answer");
-    let none = Desk::far(&kg, "alice").variable("SSH_AUTH_SOCK", "");
+    let none = Server::far(&kg, "alice").variable("SSH_AUTH_SOCK", "");
     kg.run_there(&none, &login).exit(4).says("SSH_AUTH_SOCK");
 }

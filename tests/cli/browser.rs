@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
 use crate::home::Home;
+use crate::server::Server;
 
 /// How an element is named in the driver's answers (`W3C WebDriver`, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -172,10 +172,10 @@ impl Browser {
     }
 
     /// Comes in with the address that `login --browser` shows.
-    pub(crate) fn enter(kg: &mut Home, desk: &Desk, who: &str) -> Browser {
-        let far = desk.log_in(kg, who);
-        let line = format!("login {} --browser -o json", desk.url);
-        let page = Desk::run(kg, &far, &line).json()["page"].clone();
+    pub(crate) fn enter(kg: &mut Home, server: &Server, who: &str) -> Browser {
+        let far = server.log_in(kg, who);
+        let line = format!("login {} --browser -o json", server.url);
+        let page = Server::run(kg, &far, &line).json()["page"].clone();
         let browser = Browser::open(kg, who);
         browser.go(page.as_str().expect("an address"));
         browser.wait_for("//h1[text()='My clusters']");

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use kubegrant_sandbox::openid::{Algorithm, OpenId};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Said};
 use crate::home::Home;
 use crate::json_schema::Schemas;
 use crate::openid::issuer;
 use crate::serve::{home, key_of};
+use crate::server::{Answer, Server};
 
 const NONE: Value = Value::Null;
 const JSON: &str = "content-type: application/json";
@@ -17,7 +17,7 @@ const JSON: &str = "content-type: application/json";
 /// A server, the document that says what it answers, and what it answered so far.
 struct Asked {
     kg: Home,
-    desk: Desk,
+    server: Server,
     schemas: Schemas,
     /// Where people without a key come from, and jobs.
     issuer: OpenId,
@@ -40,10 +40,10 @@ impl Asked {
         }
         let ca = kg.path("issuer.crt");
         let proof = format!("--behind-proxy --oidc-ca-file {}", ca.display());
-        let desk = Desk::with(&kg, &proof);
+        let server = Server::with(&kg, &proof);
         Asked {
             kg,
-            desk,
+            server,
             issuer,
             schemas: Schemas(document),
             had: BTreeSet::new(),
@@ -66,7 +66,7 @@ impl Asked {
     }
 
     /// Asks, with a session or without one, and holds the answer against the document.
-    fn ask(&mut self, token: &str, first: &str, body: &Value) -> Said {
+    fn ask(&mut self, token: &str, first: &str, body: &Value) -> Answer {
         let (method, target) = first.split_once(' ').expect("a method and a path");
         let path = target.split('?').next().unwrap_or_default();
         let operation = self.operation(&method.to_lowercase(), path);
@@ -77,7 +77,7 @@ impl Asked {
             body.to_string()
         };
         let line = format!("{method} /api/v1{target}");
-        let said = self.desk.ask(&line, &[JSON, &bearer], &body);
+        let said = self.server.ask(&line, &[JSON, &bearer], &body);
         let responses = &operation["responses"];
         let response = match &responses[said.status.to_string()] {
             Value::Null => &responses["default"],
@@ -111,7 +111,7 @@ impl Asked {
         let question = self.expect(200, "", "POST /login/challenge", &begin);
         let sealed = question["sealed"].as_str().expect("a file");
         let opened = self.kg.open(user, sealed.as_bytes()).expect("it opens");
-        let answer = crate::desk::answer(&key, &question, &opened);
+        let answer = crate::server::answer(&key, &question, &opened);
         let done = self.expect(200, "", "POST /login", &answer);
         done["token"].as_str().expect("a token").to_owned()
     }
@@ -130,7 +130,7 @@ fn come_by_tokens(asked: &mut Asked) {
     asked.expect(401, "", "POST /login/device/agreed", &code);
     let token = asked
         .issuer
-        .token(&asked.desk.url, &json!({"sub": "j", "ref": "main"}));
+        .token(&asked.server.url, &json!({"sub": "j", "ref": "main"}));
     let job = asked.expect(200, "", "POST /login/token", &json!({ "token": token }));
     assert_eq!(job["user"], "deploy");
     asked.expect(400, "", "POST /login/token", &json!({ "token": "x" }));

@@ -4,9 +4,9 @@ use kubegrant::env::Fixture;
 use kubegrant_sandbox::openid::{Algorithm, OpenId};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Said};
 use crate::home::{Home, PODS, get};
 use crate::serve::home;
+use crate::server::{Answer, Server};
 
 /// The audience, and the claims, of the tokens of a job.
 const REPOSITORY: &str = "repository=acme/shop";
@@ -19,7 +19,7 @@ pub(crate) fn issuer(kg: &Home, algorithm: Algorithm) -> OpenId {
 }
 
 /// A server where people log in with this issuer.
-fn desk(kg: &mut Home, issuer: &OpenId) -> Desk {
+fn server(kg: &mut Home, issuer: &OpenId) -> Server {
     kg.run(&format!(
         "organization set-oidc --issuer {} --client-id kubegrant",
         issuer.url()
@@ -28,7 +28,7 @@ fn desk(kg: &mut Home, issuer: &OpenId) -> Desk {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
     let ca = kg.path("issuer.crt");
-    Desk::with(
+    Server::with(
         kg,
         &format!("--self-signed --oidc-ca-file {}", ca.display()),
     )
@@ -37,7 +37,7 @@ fn desk(kg: &mut Home, issuer: &OpenId) -> Desk {
 /// Somebody's machine without any key.
 fn keyless(kg: &Home, user: &str) -> Fixture {
     let nothing = kg.root().join("far").join(user).join("nothing");
-    Desk::far(kg, user).variable("KUBEGRANT_IDENTITY_FILE", nothing)
+    Server::far(kg, user).variable("KUBEGRANT_IDENTITY_FILE", nothing)
 }
 
 fn ca(kg: &Home) -> String {
@@ -56,7 +56,7 @@ fn parameter<'a>(address: &'a str, name: &str) -> &'a str {
 }
 
 /// A line of an answer's head.
-fn header<'a>(said: &'a Said, name: &str) -> &'a str {
+fn header<'a>(said: &'a Answer, name: &str) -> &'a str {
     let lines = said.lines.lines().filter_map(|line| line.split_once(": "));
     let mut found = lines.filter(|(it, _)| *it == name).map(|(_, value)| value);
     found
@@ -120,11 +120,11 @@ fn who_has_no_key_comes_by_the_issuer_at_a_terminal() {
     kg.run("user add erin --email erin@acme.example").success();
     kg.run("access grant erin -c prod --level read").success();
     let issuer = issuer(&kg, Algorithm::Rs256);
-    let desk = desk(&mut kg, &issuer);
+    let server = server(&mut kg, &issuer);
     let erin = json!({"sub": "9", "email": "erin@acme.example", "email_verified": true});
     issuer.log_in(Some(erin));
     let far = keyless(&kg, "erin");
-    let line = format!("login {} --ca-file {} --oidc", desk.url, ca(&kg));
+    let line = format!("login {} --ca-file {} --oidc", server.url, ca(&kg));
     // Somebody agrees, wherever they are, once there is something to agree to.
     let agree = |issuer: &OpenId| {
         while issuer.user_codes().is_empty() {
@@ -147,8 +147,8 @@ fn who_has_no_key_comes_by_the_issuer_at_a_terminal() {
     in_.success()
         .says("You are logged in")
         .says("the code CODE-");
-    Desk::run(&mut kg, &far, "whoami").success().says("erin");
-    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    Server::run(&mut kg, &far, "whoami").success().says("erin");
+    Server::run(&mut kg, &far, "kubeconfig download prod").success();
     let file = std::fs::read_to_string(kg.root().join("far/erin/work/prod.kubeconfig"));
     assert_eq!(get(&file.expect("a file"), PODS), 200);
     kg.run("audit list --user erin")
@@ -157,7 +157,7 @@ fn who_has_no_key_comes_by_the_issuer_at_a_terminal() {
     // Another link, and the session is over.
     kg.run("user set-oidc erin --email erin@acme.example")
         .success();
-    Desk::run(&mut kg, &far, "cluster list")
+    Server::run(&mut kg, &far, "cluster list")
         .exit(4)
         .says("--oidc");
     let again = std::thread::scope(|scope| {
@@ -166,7 +166,7 @@ fn who_has_no_key_comes_by_the_issuer_at_a_terminal() {
     });
     again.success();
     kg.run("user disable erin --yes").success();
-    Desk::run(&mut kg, &far, "cluster list").exit(4);
+    Server::run(&mut kg, &far, "cluster list").exit(4);
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     issuer.demand("s e&cret");
     kg.write("secret", "s e&cret\n");
     crate::home::set_mode(&kg.path("secret"), 0o600);
-    drop(desk(&mut kg, &issuer));
+    drop(server(&mut kg, &issuer));
     let (ca, secret) = (kg.path("issuer.crt"), kg.path("secret"));
-    let desk = Desk::with(
+    let server = Server::with(
         &kg,
         &format!(
             "--behind-proxy --oidc-ca-file {} --oidc-client-secret-file {}",
@@ -188,7 +188,7 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     );
     kg.run("user set-oidc bob --subject 248289").success();
     let begin = || {
-        let begun = desk.ask("GET /oidc/login", &[], "");
+        let begun = server.ask("GET /oidc/login", &[], "");
         assert_eq!(begun.status, 303, "{}", begun.body);
         let place = header(&begun, "location").to_owned();
         let cookie = header(&begun, "set-cookie").split(';').next();
@@ -197,7 +197,7 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     let back = |state: &str, code: &str, cookie: &str| {
         let line = format!("GET /oidc/callback?state={state}&code={code}");
         let cookie = format!("cookie: {cookie}");
-        desk.ask(&line, &[&cookie], "")
+        server.ask(&line, &[&cookie], "")
     };
     let code = |place: &str| {
         let path = place.strip_prefix(issuer.url()).expect(place);
@@ -222,7 +222,7 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     assert!(in_.body.contains("You are logged in as"));
     let session = header(&in_, "set-cookie").split(';').next();
     let session = format!("cookie: {}", session.unwrap_or_default());
-    let page = desk.ask("GET /clusters/prod", &[&session], "");
+    let page = server.ask("GET /clusters/prod", &[&session], "");
     assert!(
         page.status == 200 && page.body.contains("bob"),
         "{}",
@@ -251,11 +251,14 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     }
     issuer.lie(json!({}));
     // The issuer has another key: it is fetched once a minute at most, so soon is soon enough.
-    let log = desk.said();
+    let log = server.stderr();
     assert!(!log.contains("s e&cret") && log.contains("sub=1"), "{log}");
     kg.run("organization set-oidc --none").success();
-    assert_eq!(desk.ask("GET /clusters/prod", &[&session], "").status, 303);
-    assert_eq!(desk.ask("GET /oidc/login", &[], "").status, 303);
+    assert_eq!(
+        server.ask("GET /clusters/prod", &[&session], "").status,
+        303
+    );
+    assert_eq!(server.ask("GET /oidc/login", &[], "").status, 303);
 }
 
 #[test]
@@ -268,9 +271,9 @@ fn a_job_logs_in_with_the_token_of_its_run() {
     );
     kg.run(&line).success().says("kubegrant login URL --job");
     kg.run("access grant deploy -c prod --level read").success();
-    let desk = desk(&mut kg, &issuer);
+    let server = server(&mut kg, &issuer);
     let far = keyless(&kg, "deploy");
-    let login = format!("login {} --ca-file {} --job", desk.url, ca(&kg));
+    let login = format!("login {} --ca-file {} --job", server.url, ca(&kg));
     kg.run_there(&far, &login)
         .exit(4)
         .says("no ID token of a CI job here")
@@ -283,21 +286,24 @@ fn a_job_logs_in_with_the_token_of_its_run() {
     let wrong = [
         with("https://elsewhere.example", &claims),
         with(
-            &desk.url,
+            &server.url,
             &json!({"sub": "job", "repository": "acme/shop", "ref": "refs/heads/x"}),
         ),
-        with(&desk.url, &json!({"sub": "job", "repository": "acme/shop"})),
         with(
-            &desk.url,
+            &server.url,
+            &json!({"sub": "job", "repository": "acme/shop"}),
+        ),
+        with(
+            &server.url,
             &json!({"sub": "j", "repository": "acme/shop", "ref": "refs/heads/main", "iss": "https://x.example"}),
         ),
         with(
-            &desk.url,
+            &server.url,
             &json!({"sub": "j", "repository": "acme/shop", "ref": "refs/heads/main", "exp": 1}),
         ),
         keyless(&kg, "deploy").variable("KUBEGRANT_ID_TOKEN", "a.b.c"),
     ];
-    let good = with(&desk.url, &claims);
+    let good = with(&server.url, &claims);
     for far in wrong {
         let refused = kg.run_there(&far, &login);
         assert!([2, 4].contains(&refused.code), "{refused}");
@@ -330,22 +336,26 @@ fn nobody_is_asked_where_nobody_was_named() {
     let issuer = issuer(&kg, Algorithm::EdDsa);
     kg.add_user("desk", "server");
     let ca = kg.path("issuer.crt");
-    let desk = Desk::with(
+    let server = Server::with(
         &kg,
         &format!("--behind-proxy --oidc-ca-file {}", ca.display()),
     );
     let json = "content-type: application/json";
-    let token = issuer.token(&desk.url, &json!({"sub": "x"}));
+    let token = issuer.token(&server.url, &json!({"sub": "x"}));
     let body = json!({"token": token}).to_string();
     assert_eq!(
-        desk.ask("POST /api/v1/login/token", &[json], &body).status,
+        server
+            .ask("POST /api/v1/login/token", &[json], &body)
+            .status,
         401
     );
     assert_eq!(
-        desk.ask("POST /api/v1/login/device", &[json], "{}").status,
+        server
+            .ask("POST /api/v1/login/device", &[json], "{}")
+            .status,
         404
     );
-    assert_eq!(desk.ask("GET /oidc/login", &[], "").status, 303);
+    assert_eq!(server.ask("GET /oidc/login", &[], "").status, 303);
     // Not once: a token that names an address leads nobody there.
     assert_eq!(issuer.asked(), Vec::<String>::new());
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use kubegrant_sandbox::openid::{Algorithm, OpenId};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Said};
 use crate::home::Home;
 use crate::openid::issuer;
 use crate::serve::home;
+use crate::server::{Answer, Server};
 
 const JSON: &str = "content-type: application/json";
 
-fn put_up(kg: &mut Home, issuer: &OpenId, more: &str) -> Desk {
+fn put_up(kg: &mut Home, issuer: &OpenId, more: &str) -> Server {
     kg.run(&format!(
         "organization set-oidc --issuer {} --client-id kubegrant",
         issuer.url()
@@ -21,7 +21,7 @@ fn put_up(kg: &mut Home, issuer: &OpenId, more: &str) -> Desk {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
     let ca = kg.path("issuer.crt");
-    Desk::with(kg, &format!("{more} --oidc-ca-file {}", ca.display()))
+    Server::with(kg, &format!("{more} --oidc-ca-file {}", ca.display()))
 }
 
 fn parameter<'a>(address: &'a str, name: &str) -> &'a str {
@@ -29,7 +29,7 @@ fn parameter<'a>(address: &'a str, name: &str) -> &'a str {
     rest.split('&').next().unwrap_or_default()
 }
 
-fn header<'a>(said: &'a Said, name: &str) -> Vec<&'a str> {
+fn header<'a>(said: &'a Answer, name: &str) -> Vec<&'a str> {
     let lines = said.lines.lines().filter_map(|line| line.split_once(": "));
     lines
         .filter(|(it, _)| *it == name)
@@ -37,8 +37,8 @@ fn header<'a>(said: &'a Said, name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-fn begin(desk: &Desk) -> (String, String) {
-    let begun = desk.ask("GET /oidc/login", &[], "");
+fn begin(server: &Server) -> (String, String) {
+    let begun = server.ask("GET /oidc/login", &[], "");
     assert_eq!(begun.status, 303, "{}", begun.body);
     let place = header(&begun, "location")[0].to_owned();
     let cookie = header(&begun, "set-cookie")[0].split(';').next();
@@ -50,16 +50,16 @@ fn code(issuer: &OpenId, place: &str) -> String {
     parameter(&issuer.visit(path).expect("a place"), "code").to_owned()
 }
 
-fn back(desk: &Desk, state: &str, code: &str, cookie: &str) -> Said {
+fn back(server: &Server, state: &str, code: &str, cookie: &str) -> Answer {
     let line = format!("GET /oidc/callback?state={state}&code={code}");
-    desk.ask(&line, &[&format!("cookie: {cookie}")], "")
+    server.ask(&line, &[&format!("cookie: {cookie}")], "")
 }
 
 fn bob() -> Value {
     json!({"sub": "248289", "email": "bob@acme.example", "email_verified": true})
 }
 
-fn session_of(said: &Said) -> String {
+fn session_of(said: &Answer) -> String {
     let cookies = header(said, "set-cookie");
     let found = cookies
         .iter()
@@ -72,7 +72,7 @@ fn session_of(said: &Said) -> String {
 
 fn keyless(kg: &Home, user: &str) -> kubegrant::env::Fixture {
     let nothing = kg.root().join("far").join(user).join("nothing");
-    Desk::far(kg, user).variable("KUBEGRANT_IDENTITY_FILE", nothing)
+    Server::far(kg, user).variable("KUBEGRANT_IDENTITY_FILE", nothing)
 }
 
 fn ca(kg: &Home) -> String {
@@ -100,15 +100,15 @@ fn agree_soon<T: Send>(issuer: &OpenId, work: impl FnOnce() -> T) -> T {
 fn a_login_under_way_does_not_survive_another_provider() {
     let mut kg = home();
     let issuer = issuer(&kg, Algorithm::Es256);
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.run("user set-oidc bob --subject 248289").success();
     issuer.log_in(Some(bob()));
-    let (place, cookie) = begin(&desk);
+    let (place, cookie) = begin(&server);
     let brought = code(&issuer, &place);
     let state = parameter(&place, "state").to_owned();
     issuer.slow("/token", Duration::from_secs(4));
     let in_ = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| back(&desk, &state, &brought, &cookie));
+        let asking = scope.spawn(|| back(&server, &state, &brought, &cookie));
         while !issuer.asked().iter().any(|it| it == "WAITS /token") {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -116,7 +116,7 @@ fn a_login_under_way_does_not_survive_another_provider() {
         asking.join().expect("it ends")
     });
     let session = session_of(&in_);
-    let page = desk.ask("GET /clusters/prod", &[&session], "");
+    let page = server.ask("GET /clusters/prod", &[&session], "");
     assert!(
         in_.status == 401 && page.status == 303,
         "callback {}, page {} after --none",
@@ -137,20 +137,20 @@ fn a_code_of_one_issuer_is_not_taken_to_another() {
     kg.write("secret", "hush-hush\n");
     crate::home::set_mode(&kg.path("secret"), 0o600);
     let secret = kg.path("secret").display().to_string();
-    let desk = put_up(
+    let server = put_up(
         &mut kg,
         &first,
         &format!("--behind-proxy --oidc-client-secret-file {secret}"),
     );
     first.log_in(Some(bob()));
-    let (place, cookie) = begin(&desk);
+    let (place, cookie) = begin(&server);
     let brought = code(&first, &place);
     kg.run(&format!(
         "organization set-oidc --issuer {} --client-id kubegrant",
         second.url()
     ))
     .success();
-    let said = back(&desk, parameter(&place, "state"), &brought, &cookie);
+    let said = back(&server, parameter(&place, "state"), &brought, &cookie);
     assert_eq!(said.status, 401);
     assert!(
         second.shown().is_empty() && !second.asked().iter().any(|it| it.contains("/token")),
@@ -163,25 +163,25 @@ fn one_beside_keeps_nobody_from_the_issuer() {
     let mut kg = home();
     kg.run("user add erin --email erin@acme.example").success();
     let issuer = issuer(&kg, Algorithm::EdDsa);
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.run("user set-oidc erin --subject 9").success();
     for _ in 0..31 {
-        desk.ask(
+        server.ask(
             "POST /api/v1/login/device/agreed",
             &[JSON],
             r#"{"device_code":"x"}"#,
         );
-        desk.ask("POST /api/v1/login/token", &[JSON], r#"{"token":"x"}"#);
-        desk.ask("GET /oidc/callback", &[], "");
+        server.ask("POST /api/v1/login/token", &[JSON], r#"{"token":"x"}"#);
+        server.ask("GET /oidc/callback", &[], "");
     }
-    let token = issuer.token(&desk.url, &json!({"sub": "x"}));
-    let job = desk.ask(
+    let token = issuer.token(&server.url, &json!({"sub": "x"}));
+    let job = server.ask(
         "POST /api/v1/login/token",
         &[JSON],
         &json!({"token": token}).to_string(),
     );
-    let page = desk.ask("GET /oidc/login", &[], "");
-    let device = desk.ask(
+    let page = server.ask("GET /oidc/login", &[], "");
+    let device = server.ask(
         "POST /api/v1/login/device/agreed",
         &[JSON],
         r#"{"device_code":"device of CODE"}"#,
@@ -204,13 +204,13 @@ fn a_flood_at_a_cold_issuer_asks_it_once() {
         issuer.url()
     ))
     .success();
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     issuer.slow("/keys", Duration::from_secs(2));
     let token = issuer.token("x", &json!({"sub": "x"}));
     let body = json!({"token": token}).to_string();
     std::thread::scope(|scope| {
         for _ in 0..25 {
-            scope.spawn(|| desk.ask("POST /api/v1/login/token", &[JSON], &body));
+            scope.spawn(|| server.ask("POST /api/v1/login/token", &[JSON], &body));
         }
     });
     let keys = issuer
@@ -230,12 +230,12 @@ fn an_issuer_that_fails_is_not_asked_at_each_strangers_word() {
         issuer.url()
     ))
     .success();
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     issuer.break_path("/keys", 500);
     let token = issuer.token("x", &json!({"sub": "x"}));
     let body = json!({"token": token}).to_string();
     for _ in 0..20 {
-        desk.ask("POST /api/v1/login/token", &[JSON], &body);
+        server.ask("POST /api/v1/login/token", &[JSON], &body);
     }
     let asked = issuer.asked().len();
     assert!(asked <= 4, "it was asked {asked} times");
@@ -245,9 +245,9 @@ fn an_issuer_that_fails_is_not_asked_at_each_strangers_word() {
 fn another_site_does_not_change_who_one_is() {
     let mut kg = home();
     let issuer = issuer(&kg, Algorithm::EdDsa);
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.run("user set-oidc bob --subject 248289").success();
-    let cross = desk.ask(
+    let cross = server.ask(
         "GET /oidc/login",
         &[
             "sec-fetch-site: cross-site",
@@ -256,7 +256,7 @@ fn another_site_does_not_change_who_one_is() {
         ],
         "",
     );
-    let image = desk.ask(
+    let image = server.ask(
         "GET /oidc/login",
         &[
             "sec-fetch-site: cross-site",
@@ -280,17 +280,17 @@ fn another_site_does_not_change_who_one_is() {
 fn whoever_reads_an_address_of_the_way_back_does_not_come_in() {
     let mut kg = home();
     let issuer = issuer(&kg, Algorithm::EdDsa);
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.run("user set-oidc bob --subject 248289").success();
     issuer.log_in(Some(bob()));
     // Mallory begins, and has bob follow the address (he is logged in at the issuer).
-    let (place, _mallorys_cookie) = begin(&desk);
+    let (place, _mallorys_cookie) = begin(&server);
     let brought = code(&issuer, &place);
     let state = parameter(&place, "state").to_owned();
-    let bobs = back(&desk, &state, &brought, "x=y");
+    let bobs = back(&server, &state, &brought, "x=y");
     assert_eq!(bobs.status, 401);
     let reader = back(
-        &desk,
+        &server,
         &state,
         &brought,
         &format!("__Host-kubegrant-oidc={state}"),
@@ -305,20 +305,20 @@ fn who_has_left_stands_in_nobodys_way() {
     let job = format!("--job --issuer {}", issuer.url());
     kg.run(&format!("user add old {job} --claim repository=acme/shop"))
         .success();
-    let desk = put_up(&mut kg, &issuer, "--self-signed");
+    let server = put_up(&mut kg, &issuer, "--self-signed");
     kg.run("user offboard old --yes").success();
     kg.run(&format!(
         "user add new {job} --claim repository=acme/shop --claim ref=main"
     ))
     .success();
     let token = issuer.token(
-        &desk.url,
+        &server.url,
         &json!({"sub":"j","repository":"acme/shop","ref":"main"}),
     );
     let far = keyless(&kg, "new").variable("KUBEGRANT_ID_TOKEN", token);
     let job = kg.run_there(
         &far,
-        &format!("login {} --ca-file {} --job", desk.url, ca(&kg)),
+        &format!("login {} --ca-file {} --job", server.url, ca(&kg)),
     );
     kg.run("user set-oidc bob --email bob@acme.example")
         .success();
@@ -327,7 +327,7 @@ fn who_has_left_stands_in_nobodys_way() {
     kg.run("user set-oidc bob2 --subject 248289").success();
     issuer.log_in(Some(bob()));
     let far = keyless(&kg, "bob2");
-    let line = format!("login {} --ca-file {} --oidc", desk.url, ca(&kg));
+    let line = format!("login {} --ca-file {} --oidc", server.url, ca(&kg));
     let person = agree_soon(&issuer, || kg.run_there(&far, &line));
     assert!(job.code == 0 && person.code == 0);
 }
@@ -360,11 +360,11 @@ fn ways_do_not_mix() {
         issuer.url()
     ))
     .success();
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.run("user set-oidc bob --subject 248289").success();
     issuer.log_in(Some(bob()));
-    let job = issuer.token(&desk.url, &json!({"sub":"j","repository":"acme/shop"}));
-    let done = desk.ask(
+    let job = issuer.token(&server.url, &json!({"sub":"j","repository":"acme/shop"}));
+    let done = server.ask(
         "POST /api/v1/login/token",
         &[JSON],
         &json!({"token": job}).to_string(),
@@ -373,37 +373,37 @@ fn ways_do_not_mix() {
     let token = done.json()["token"].as_str().unwrap_or_default().to_owned();
     // A job opens no page, and its session is no page's.
     let bearer = format!("authorization: Bearer {token}");
-    let opened = desk.ask("POST /api/v1/browser", &[&bearer, JSON], "{}");
+    let opened = server.ask("POST /api/v1/browser", &[&bearer, JSON], "{}");
     let code_ = opened.json()["url"]
         .as_str()
         .and_then(|it| it.split_once('#'))
         .map(|it| it.1.to_owned());
     if let Some(code_) = code_ {
-        let origin = format!("origin: {}", desk.url);
-        let entered = desk.ask(
+        let origin = format!("origin: {}", server.url);
+        let entered = server.ask(
             "POST /enter",
             &[&origin, "content-type: application/x-www-form-urlencoded"],
             &format!("code={code_}"),
         );
         assert_eq!(entered.status, 401);
     }
-    let page = desk.ask(
+    let page = server.ask(
         "GET /clusters/prod",
         &[&format!("cookie: __Host-kubegrant={token}")],
         "",
     );
     assert_eq!(page.status, 303);
     // A page's session is no API's.
-    let (place, cookie) = begin(&desk);
+    let (place, cookie) = begin(&server);
     let in_ = back(
-        &desk,
+        &server,
         parameter(&place, "state"),
         &code(&issuer, &place),
         &cookie,
     );
     let session = session_of(&in_);
     let value = session.split_once('=').map(|it| it.1).unwrap_or_default();
-    let api = desk.ask(
+    let api = server.ask(
         "GET /api/v1/whoami",
         &[&format!("authorization: Bearer {value}")],
         "",
@@ -412,35 +412,35 @@ fn ways_do_not_mix() {
     // Person's token at the jobs' door, and a job's with the client's audience.
     for token in [
         issuer.token("kubegrant", &json!({"sub":"j","repository":"acme/shop"})),
-        issuer.token(&desk.url, &bob()),
+        issuer.token(&server.url, &bob()),
         issuer.token(
-            &desk.url,
-            &json!({"sub":"j","repository":"acme/shop","aud":[desk.url,"x"]}),
+            &server.url,
+            &json!({"sub":"j","repository":"acme/shop","aud":[server.url,"x"]}),
         ),
-        issuer.token(&desk.url, &json!({"sub":"j","repository":["acme/shop"]})),
-        issuer.token(&desk.url, &json!({"sub":"","repository":"acme/shop"})),
+        issuer.token(&server.url, &json!({"sub":"j","repository":["acme/shop"]})),
+        issuer.token(&server.url, &json!({"sub":"","repository":"acme/shop"})),
         issuer.token(
-            &desk.url,
+            &server.url,
             &json!({"sub":"j","repository":"acme/shop","iat":null}),
         ),
         issuer.token(
-            &desk.url,
+            &server.url,
             &json!({"sub":"j","repository":"acme/shop","exp":9e99,"iat":-9e99}),
         ),
         issuer.token(
-            &desk.url,
+            &server.url,
             &json!({"sub":"j","repository":"acme/shop","nbf":9e99}),
         ),
         issuer.token(
-            &format!("{}/", desk.url),
+            &format!("{}/", server.url),
             &json!({"sub":"j","repository":"acme/shop"}),
         ),
         issuer.token(
-            &desk.url.to_uppercase(),
+            &server.url.to_uppercase(),
             &json!({"sub":"j","repository":"acme/shop"}),
         ),
     ] {
-        let said = desk.ask(
+        let said = server.ask(
             "POST /api/v1/login/token",
             &[JSON],
             &json!({"token": token}).to_string(),
@@ -460,16 +460,16 @@ fn one_job_does_not_go_on_as_another() {
         ))
         .success();
     }
-    let desk = put_up(&mut kg, &issuer, "--self-signed");
+    let server = put_up(&mut kg, &issuer, "--self-signed");
     let far = |name: &str| {
         let token = issuer.token(
-            &desk.url,
+            &server.url,
             &json!({"sub": "j", "repository": format!("acme/{name}")}),
         );
         keyless(&kg, "runner").variable("KUBEGRANT_ID_TOKEN", token)
     };
     let (one, two) = (far("one"), far("two"));
-    let login = format!("login {} --ca-file {} --job", desk.url, ca(&kg));
+    let login = format!("login {} --ca-file {} --job", server.url, ca(&kg));
     kg.run_there(&one, &login).success();
     kg.run_there(&two, &login).success();
     let who = kg.run_there(&one, "whoami");
@@ -483,17 +483,17 @@ fn one_job_does_not_go_on_as_another() {
 fn a_rotation_by_the_issuers_word_takes_nothing_away() {
     let mut kg = home();
     let issuer = issuer(&kg, Algorithm::EdDsa);
-    let desk = put_up(&mut kg, &issuer, "--self-signed");
+    let server = put_up(&mut kg, &issuer, "--self-signed");
     kg.run("user set-oidc bob --subject 248289").success();
     issuer.log_in(Some(bob()));
-    let with_key = desk.log_in(&mut kg, "bob");
+    let with_key = server.log_in(&mut kg, "bob");
     kg.run_there(&with_key, "kubeconfig download prod")
         .success();
     let file = kg.root().join("far/bob/work/prod.kubeconfig");
     let first = std::fs::read_to_string(&file).expect("a file");
     assert_eq!(crate::home::get(&first, crate::home::PODS), 200);
     let far = keyless(&kg, "bobs-other");
-    let line = format!("login {} --ca-file {} --oidc", desk.url, ca(&kg));
+    let line = format!("login {} --ca-file {} --oidc", server.url, ca(&kg));
     agree_soon(&issuer, || kg.run_there(&far, &line)).success();
     let rotated = kg.run_there(&far, "kubeconfig rotate prod");
     let before = crate::home::get(&first, crate::home::PODS);
@@ -513,9 +513,9 @@ fn a_rotation_by_the_issuers_word_takes_nothing_away() {
 fn a_store_that_is_not_relied_upon_is_said_to_be_so() {
     let mut kg = home();
     let issuer = issuer(&kg, Algorithm::EdDsa);
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     kg.write_sql("UPDATE meta SET value = 'https://evil.example' WHERE key = 'oidc_issuer'");
-    let device = desk.ask("POST /api/v1/login/device", &[JSON], "{}");
+    let device = server.ask("POST /api/v1/login/device", &[JSON], "{}");
     assert_eq!(device.status, 503);
 }
 
@@ -528,18 +528,19 @@ fn an_auditor_sees_whose_word_it_was() {
         issuer.url()
     ))
     .success();
-    let desk = put_up(&mut kg, &issuer, "--behind-proxy");
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
     let job = issuer.token(
-        &desk.url,
+        &server.url,
         &json!({"sub":"repo:acme/shop:ref:refs/heads/x","repository":"acme/shop","run_id":"4711"}),
     );
     assert_eq!(
-        desk.ask(
-            "POST /api/v1/login/token",
-            &[JSON],
-            &json!({"token": job}).to_string()
-        )
-        .status,
+        server
+            .ask(
+                "POST /api/v1/login/token",
+                &[JSON],
+                &json!({"token": job}).to_string()
+            )
+            .status,
         200
     );
     let log = kg.run("audit list --action login").to_string();
@@ -570,7 +571,7 @@ fn a_timer_does_not_fill_the_audit_log() {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
     let bob = {
-        let before = Desk::with(&kg, "--self-signed");
+        let before = Server::with(&kg, "--self-signed");
         let bob = before.log_in(&mut kg, "bob");
         kg.run_there(&bob, "kubeconfig download prod").success();
         bob

@@ -8,8 +8,8 @@ use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Look, has_browser};
-use crate::desk::Desk;
 use crate::home::Home;
+use crate::server::Server;
 
 /// How wide they are.
 const WIDTH: u32 = 1280;
@@ -29,9 +29,9 @@ fn are_wanted() -> bool {
     clippy::disallowed_methods,
     reason = "the picture is public and belongs to the source"
 )]
-fn take(browser: &Browser, desk: &Desk, name: &str) {
+fn take(browser: &Browser, server: &Server, name: &str) {
     browser.look(Look::light(WIDTH));
-    browser.go(&format!("{}/clusters/prod", desk.url));
+    browser.go(&format!("{}/clusters/prod", server.url));
     let script = "return Math.ceil(document.body.getBoundingClientRect().height)";
     let height = browser.ask("/execute/sync", &json!({ "script": script, "args": [] }));
     let height = height.as_u64().and_then(|it| u32::try_from(it).ok());
@@ -67,7 +67,7 @@ fn the_pictures_are_taken_where_they_are_wanted() {
     ] {
         kg.run(line).success();
     }
-    let desk = Desk::open(&mut kg);
+    let server = Server::open(&mut kg);
     for user in ["bob", "carol", "dave"] {
         kg.run_as(
             "ada",
@@ -77,10 +77,10 @@ fn the_pictures_are_taken_where_they_are_wanted() {
     }
     kg.run_as("ada", "team revoke dave -c prod --reason lost --yes")
         .success();
-    let [ada, bob, dave] = ["ada", "bob", "dave"].map(|who| Browser::enter(&mut kg, &desk, who));
-    take(&bob, &desk, "developer.png");
-    take(&dave, &desk, "revoked.png");
-    take(&ada, &desk, "owner.png");
+    let [ada, bob, dave] = ["ada", "bob", "dave"].map(|who| Browser::enter(&mut kg, &server, who));
+    take(&bob, &server, "developer.png");
+    take(&dave, &server, "revoked.png");
+    take(&ada, &server, "owner.png");
     kg.run("cluster archive prod --yes").success();
-    take(&ada, &desk, "archived.png");
+    take(&ada, &server, "archived.png");
 }

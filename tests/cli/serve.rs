@@ -2,9 +2,9 @@
 
 use kubegrant_sandbox::Sandbox;
 
-use crate::desk::Desk;
 use crate::home::{Home, PODS, get};
 use crate::issuer::issuer;
+use crate::server::Server;
 
 /// The public half of somebody's identity.
 pub(crate) fn key_of(kg: &Home, user: &str) -> String {
@@ -24,32 +24,32 @@ pub(crate) fn home() -> Home {
 #[test]
 fn a_developer_with_nothing_but_her_key_serves_herself() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let file = kg.root().join("far/bob/work/prod.kubeconfig");
     let read = || std::fs::read_to_string(&file).expect("the file");
-    Desk::run(&mut kg, &far, "cluster list")
+    Server::run(&mut kg, &far, "cluster list")
         .success()
         .says("prod");
-    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    Server::run(&mut kg, &far, "kubeconfig download prod").success();
     let first = read();
     assert_eq!(get(&first, PODS), 200);
-    Desk::run(&mut kg, &far, "kubeconfig rotate prod").success();
+    Server::run(&mut kg, &far, "kubeconfig rotate prod").success();
     let second = read();
     assert_ne!(get(&first, PODS), 200);
     assert_eq!(get(&second, PODS), 200);
-    Desk::run(&mut kg, &far, "kubeconfig download prod --merge").success();
+    Server::run(&mut kg, &far, "kubeconfig download prod --merge").success();
     let merged = std::fs::read_to_string(kg.root().join("far/bob/home/.kube/config"));
     assert!(merged.expect("a kubeconfig").contains("bob@prod"));
-    Desk::run(&mut kg, &far, "kubeconfig remove prod").success();
+    Server::run(&mut kg, &far, "kubeconfig remove prod").success();
     let merged = std::fs::read_to_string(kg.root().join("far/bob/home/.kube/config"));
     assert!(!merged.expect("a kubeconfig").contains("bob@prod"));
     kg.run("team revoke bob -c prod --yes").success();
     assert_ne!(get(&second, PODS), 200);
-    Desk::run(&mut kg, &far, "kubeconfig download prod --force")
+    Server::run(&mut kg, &far, "kubeconfig download prod --force")
         .exit(4)
         .says("Access Revoked");
-    let shown = Desk::run(&mut kg, &far, "kubeconfig show prod -o json").json();
+    let shown = Server::run(&mut kg, &far, "kubeconfig show prod -o json").json();
     assert_eq!(shown[0]["downloads"][0]["by"], "bob");
     // Both names are recorded, and nobody's secret is said.
     kg.run("audit list --user bob -o json")
@@ -57,7 +57,7 @@ fn a_developer_with_nothing_but_her_key_serves_herself() {
         .says("\"actor\": \"desk\"");
     let token = second.split("token: ").nth(1).expect("a token");
     let token: String = token.chars().take_while(|c| !c.is_whitespace()).collect();
-    assert!(token.len() > 40 && !desk.said().contains(&token));
+    assert!(token.len() > 40 && !server.stderr().contains(&token));
 }
 
 /// What a command says with the store and at a server is the same, to the letter.
@@ -66,9 +66,9 @@ fn the_words_and_the_exit_codes_are_those_of_the_store() {
     let mut kg = home();
     kg.add_user("carol", "developer");
     kg.run("cluster transfer prod --to alice --yes").success();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
-    let owner = desk.log_in(&mut kg, "alice");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
+    let owner = server.log_in(&mut kg, "alice");
     for (user, line) in [
         ("bob", "cluster list"),
         ("bob", "cluster list -o json"),
@@ -96,8 +96,8 @@ fn the_words_and_the_exit_codes_are_those_of_the_store() {
         ("alice", "access revoke carol -c prod"),
     ] {
         let there = match user {
-            "bob" => Desk::run(&mut kg, &far, line),
-            _ => Desk::run(&mut kg, &owner, line),
+            "bob" => Server::run(&mut kg, &far, line),
+            _ => Server::run(&mut kg, &owner, line),
         };
         // What changes something is done there, and asked here once more.
         let changes = line.starts_with("access grant carol -c prod");
@@ -224,20 +224,20 @@ fn only_a_servers_key_serves() {
 #[test]
 fn a_session_ends_with_everything_that_ends_it() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let session = |kg: &mut Home| kg.run("session list -o json").json();
     let id = session(&mut kg)[0]["id"].as_i64().expect("a session");
     kg.run("session end 99").exit(3);
     kg.run(&format!("session end {id}")).success();
     assert_eq!(session(&mut kg), serde_json::json!([]));
     // The next command begins another by itself.
-    Desk::run(&mut kg, &far, "cluster list").success();
+    Server::run(&mut kg, &far, "cluster list").success();
     assert_ne!(session(&mut kg)[0]["id"].as_i64(), Some(id));
     kg.drift_minutes(31);
     assert_eq!(session(&mut kg), serde_json::json!([]));
-    Desk::run(&mut kg, &far, "cluster list").success();
-    Desk::run(&mut kg, &far, "session list")
+    Server::run(&mut kg, &far, "cluster list").success();
+    Server::run(&mut kg, &far, "session list")
         .success()
         .says("bob");
     // Another key is another person, as far as a session is concerned.
@@ -245,51 +245,51 @@ fn a_session_ends_with_everything_that_ends_it() {
     kg.write("new.pub", &kg.make_identity("bob"));
     kg.run("user set-key bob --key new.pub").success();
     assert_eq!(session(&mut kg), serde_json::json!([]));
-    Desk::run(&mut kg, &far, "cluster list").success();
+    Server::run(&mut kg, &far, "cluster list").success();
     kg.write_bytes("old.key", &old);
     let stranger = far
         .clone()
         .variable("KUBEGRANT_IDENTITY_FILE", kg.path("old.key"));
-    Desk::run(&mut kg, &stranger, "cluster list")
+    Server::run(&mut kg, &stranger, "cluster list")
         .exit(4)
         .says("nobody who may log in has this key");
     kg.run("user disable bob --yes").success();
-    Desk::run(&mut kg, &far, "cluster list")
+    Server::run(&mut kg, &far, "cluster list")
         .exit(4)
         .says("nobody who may log in has this key");
     // A session that somebody writes into the store opens nothing.
-    let far = desk.log_in(&mut kg, "alice");
+    let far = server.log_in(&mut kg, "alice");
     kg.write_sql("UPDATE sessions SET user = 1");
-    Desk::run(&mut kg, &far, "whoami").success().says("alice");
+    Server::run(&mut kg, &far, "whoami").success().says("alice");
 }
 
 #[test]
 fn a_server_is_logged_out_of_and_forgotten() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
-    Desk::run(&mut kg, &far, "logout")
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
+    Server::run(&mut kg, &far, "logout")
         .success()
         .says("logged out");
     assert_eq!(kg.run("session list -o json").json(), serde_json::json!([]));
-    Desk::run(&mut kg, &far, "cluster list")
+    Server::run(&mut kg, &far, "cluster list")
         .exit(3)
         .says("kubegrant login URL");
-    Desk::run(&mut kg, &far, "logout").exit(2);
-    let url = desk.url.clone();
-    Desk::run(&mut kg, &far, &format!("login {url}"))
+    Server::run(&mut kg, &far, "logout").exit(2);
+    let url = server.url.clone();
+    Server::run(&mut kg, &far, &format!("login {url}"))
         .exit(8)
         .says("--ca-file");
     let nobody = far
         .clone()
         .variable("KUBEGRANT_IDENTITY_FILE", kg.path("none"));
-    Desk::run(&mut kg, &nobody, &format!("login {url}"))
+    Server::run(&mut kg, &nobody, &format!("login {url}"))
         .exit(4)
         .says("ssh-keygen -t ed25519");
-    Desk::run(&mut kg, &far, "login http://localhost:1")
+    Server::run(&mut kg, &far, "login http://localhost:1")
         .exit(2)
         .says("https://");
-    Desk::run(&mut kg, &far, "user list --host https://localhost:1").exit(3);
+    Server::run(&mut kg, &far, "user list --host https://localhost:1").exit(3);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
     let mut kg = home();
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
-    let desk = Desk::with(&kg, "--behind-proxy");
+    let server = Server::with(&kg, "--behind-proxy");
     let json = "content-type: application/json";
     for (first, head, body, status) in [
         ("GET /nowhere", vec![], "", 404),
@@ -339,7 +339,7 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
             400,
         ),
     ] {
-        let said = desk.ask(first, &head, body);
+        let said = server.ask(first, &head, body);
         assert_eq!(said.status, status, "{first}: {}", said.body);
         for header in [
             "content-security-policy: default-src 'none'",
@@ -350,9 +350,9 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
             assert!(said.head.contains(header), "{first}: {header}");
         }
     }
-    assert_eq!(desk.raw(b"\x16\x03\x01\x00\xa5hello\r\n\r\n").status, 400);
+    assert_eq!(server.raw(b"\x16\x03\x01\x00\xa5hello\r\n\r\n").status, 400);
     let large = "x".repeat(1_000_000);
-    let said = desk.ask(
+    let said = server.ask(
         "POST /api/v1/login",
         &[json],
         &format!("{{\"key\":\"{large}\"}}"),
@@ -367,7 +367,7 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
         for (method, operation) in methods.as_object().expect("methods") {
             let first = format!("{} /api/v1{path}", method.to_uppercase());
             let is_open = !operation["security"].is_null();
-            let said = desk.ask(&first, &[json], "{}");
+            let said = server.ask(&first, &[json], "{}");
             // Nobody was named with whom people log in.
             let expected = match (is_open, path.as_str()) {
                 (true, "/login/device") => 404,
@@ -383,7 +383,7 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
     let (known, unknown) = (key_of(&kg, "bob"), kg.make_identity("nobody"));
     let asked = |key: &str| {
         let body = serde_json::json!({"key": key}).to_string();
-        desk.ask("POST /api/v1/login/challenge", &[json], &body)
+        server.ask("POST /api/v1/login/challenge", &[json], &body)
     };
     let (of_known, of_unknown) = (asked(&known), asked(&unknown));
     assert_eq!((of_known.status, of_unknown.status), (200, 200));
@@ -392,7 +392,7 @@ fn whoever_asks_in_a_wrong_way_learns_nothing() {
         let answer = serde_json::json!({
             "key": key, "id": question["id"], "until": question["until"], "answer": "00",
         });
-        let said = desk.ask("POST /api/v1/login", &[json], &answer.to_string());
+        let said = server.ask("POST /api/v1/login", &[json], &answer.to_string());
         assert_eq!(said.status, 401, "{}", said.body);
     }
     assert_eq!(kg.run("session list -o json").json(), serde_json::json!([]));
@@ -421,8 +421,8 @@ fn a_server_that_comes_later_or_back_opens_what_it_should() {
 #[test]
 fn a_session_does_not_outlive_what_ended_it_once() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let count = |kg: &mut Home| {
         kg.run("session list -o json")
             .json()
@@ -434,7 +434,7 @@ fn a_session_does_not_outlive_what_ended_it_once() {
     kg.run("user enable bob").success();
     assert_eq!(count(&mut kg), Some(0));
     // The next command begins another, with the key.
-    Desk::run(&mut kg, &far, "cluster list").success();
+    Server::run(&mut kg, &far, "cluster list").success();
     let key = key_of(&kg, "bob");
     let old = std::fs::read(kg.identity("bob")).expect("an identity");
     kg.write("new.pub", &kg.make_identity("bob"));
@@ -447,35 +447,35 @@ fn a_session_does_not_outlive_what_ended_it_once() {
     let back = far
         .clone()
         .variable("KUBEGRANT_IDENTITY_FILE", kg.path("bob.old"));
-    let refused = Desk::run(&mut kg, &back, "cluster list");
+    let refused = Server::run(&mut kg, &back, "cluster list");
     assert_eq!(refused.code, 7, "{refused}");
 }
 
 #[test]
 fn what_is_pending_for_others_keeps_nobody_from_theirs() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
-    let admin = desk.log_in(&mut kg, "olivia");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
+    let admin = server.log_in(&mut kg, "olivia");
     // What the issuer cannot hand over is refused before anything is recorded.
     let versions = kg.accounts();
-    Desk::run(&mut kg, &admin, "kubeconfig download prod")
+    Server::run(&mut kg, &admin, "kubeconfig download prod")
         .exit(4)
         .says("where the store is");
     assert_eq!(kg.accounts(), versions);
-    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    Server::run(&mut kg, &far, "kubeconfig download prod").success();
     // Somebody's role there waits for an admin.
     kg.run("access grant alice -c prod --level read").success();
     kg.download_for("alice");
     kg.run("rbac bind alice -c prod --cluster-role view -n default")
         .success();
-    Desk::run(
+    Server::run(
         &mut kg,
         &admin,
         "rbac unbind alice -c prod --cluster-role view -n default --yes",
     )
     .exit(6);
-    let rotated = Desk::run(&mut kg, &far, "kubeconfig rotate prod");
+    let rotated = Server::run(&mut kg, &far, "kubeconfig rotate prod");
     rotated.success();
     assert!(!rotated.to_string().contains("alice"), "{rotated}");
     let file = std::fs::read_to_string(kg.root().join("far/bob/work/prod.kubeconfig"));
@@ -485,8 +485,8 @@ fn what_is_pending_for_others_keeps_nobody_from_theirs() {
 #[test]
 fn whoever_is_being_answered_when_the_server_stops_has_their_answer() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let held = rusqlite::Connection::open(kg.store()).expect("the store");
     held.execute_batch("BEGIN IMMEDIATE").expect("held");
     let fixture = far.clone();
@@ -495,10 +495,10 @@ fn whoever_is_being_answered_when_the_server_stops_has_their_answer() {
         let words: Vec<std::ffi::OsString> = words.map(Into::into).into();
         kubegrant::run(&words, kubegrant::Env::fixed(&fixture))
     });
-    while !desk.said().contains("bob: kubeconfig download: begins") {
+    while !server.stderr().contains("bob: kubeconfig download: begins") {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    desk.stop();
+    server.stop();
     held.execute_batch("COMMIT").expect("let go");
     assert_eq!(
         asked.join().expect("it ends"),
@@ -519,9 +519,9 @@ fn a_server_that_reconciles_ends_what_ends_by_time() {
     kg.run_as("desk", "reconcile prod").exit(3);
     kg.run_as("desk", "--as bob reconcile").exit(4);
     kg.run("cluster set prod --self-service on").success();
-    let desk = Desk::with(&kg, "--self-signed --reconcile-every 1s");
-    let far = desk.log_in(&mut kg, "alice");
-    Desk::run(&mut kg, &far, "kubeconfig download prod").success();
+    let server = Server::with(&kg, "--self-signed --reconcile-every 1s");
+    let far = server.log_in(&mut kg, "alice");
+    Server::run(&mut kg, &far, "kubeconfig download prod").success();
     let file = std::fs::read_to_string(kg.root().join("far/alice/work/prod.kubeconfig"));
     let file = file.expect("a file");
     assert_eq!(get(&file, PODS), 200);
@@ -530,7 +530,7 @@ fn a_server_that_reconciles_ends_what_ends_by_time() {
     while kg.run("status").code != 0 {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-    drop(desk);
+    drop(server);
     kg.run("audit list --action reconcile -o json")
         .success()
         .says("\"actor\": \"desk\"");

@@ -8,9 +8,9 @@ use kubegrant::Env;
 use kubegrant::env::Fixture;
 use kubegrant_sandbox::{Action, Fault, Gate, Match};
 
-use crate::desk::Desk;
 use crate::home::{PODS, get};
 use crate::serve::home;
+use crate::server::Server;
 
 const JSON: &str = "content-type: application/json";
 
@@ -63,11 +63,11 @@ fn a_shell_outlives_the_session_that_began_it() {
         return;
     }
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     for _ in 0..24 {
         kg.drift_minutes(29);
-        Desk::run(&mut kg, &far, "session list").success();
+        Server::run(&mut kg, &far, "session list").success();
     }
     let now = kg.now();
     kg.sandbox.set_now(now);
@@ -107,8 +107,8 @@ fn away_at_the_end(kg: &crate::home::Home) {
 #[test]
 fn what_is_pending_is_said_also_where_the_command_never_ran() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     away_at_the_end(&kg);
     let there = kg.run_words_there(&far, &["shell", "prod", "--", "/no/such/command"]);
     there.exit(6).says("recorded, but not yet true");
@@ -118,12 +118,12 @@ fn what_is_pending_is_said_also_where_the_command_never_ran() {
 #[test]
 fn a_server_that_stops_takes_no_exit_code_with_it() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let command = script(&kg, "exit 42");
     let shell = run_shell(&far, &["shell", "prod", "--", "sh", "-c", &command]);
     let file = wait_for(&kg.root().join("kept"));
-    drop(desk);
+    drop(server);
     assert_ne!(get(&file, PODS), 200);
     crate::home::write_at(&kg.root().join("go"), "");
     let said = shell.join().expect("it ran");
@@ -134,12 +134,12 @@ fn a_server_that_stops_takes_no_exit_code_with_it() {
 #[test]
 fn a_proxy_that_is_not_on_the_way_keeps_nobody_out() {
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = Desk::far(&kg, "bob")
+    let server = Server::open(&mut kg);
+    let far = Server::far(&kg, "bob")
         .variable("HTTPS_PROXY", "socks5://127.0.0.1:1")
         .variable("NO_PROXY", "localhost,127.0.0.1");
     let ca = kg.root().join("state/kubegrant/serve-localhost.crt");
-    let line = format!("login {} --ca-file {}", desk.url, ca.display());
+    let line = format!("login {} --ca-file {}", server.url, ca.display());
     kg.run_there(&far, &line).success();
 }
 
@@ -183,13 +183,13 @@ fn no_race_gives_more_shells_than_anybody_has() {
     let mut kg = home();
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
-    let desk = Desk::with(&kg, "--behind-proxy");
-    let bearer = format!("authorization: Bearer {}", desk.token(&kg, "bob"));
+    let server = Server::with(&kg, "--behind-proxy");
+    let bearer = format!("authorization: Bearer {}", server.token(&kg, "bob"));
     let given = std::sync::atomic::AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
-                let said = desk.ask("POST /api/v1/clusters/prod/shell", &[JSON, &bearer], "{}");
+                let said = server.ask("POST /api/v1/clusters/prod/shell", &[JSON, &bearer], "{}");
                 if said.status == 200 {
                     given.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
@@ -210,19 +210,19 @@ fn the_ssh_key_goes_into_one_hand_alone() {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on,ssh-key")
         .success();
-    let desk = Desk::with(&kg, "--behind-proxy");
+    let server = Server::with(&kg, "--behind-proxy");
     let tokens = [
-        desk.token(&kg, "bob"),
-        desk.token(&kg, "bob"),
-        desk.token(&kg, "alice"),
+        server.token(&kg, "bob"),
+        server.token(&kg, "bob"),
+        server.token(&kg, "alice"),
     ];
     let given = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for n in 0..9 {
-            let (desk, given) = (&desk, &given);
+            let (server, given) = (&server, &given);
             let bearer = format!("authorization: Bearer {}", tokens[n % 3]);
             scope.spawn(move || {
-                let said = desk.ask(
+                let said = server.ask(
                     "POST /api/v1/clusters/prod/ssh-key/download",
                     &[JSON, &bearer],
                     "{}",
@@ -248,8 +248,8 @@ fn who_lost_write_meanwhile_gets_no_ssh_key() {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on,ssh-key")
         .success();
-    let desk = Desk::with(&kg, "--behind-proxy");
-    let bearer = format!("authorization: Bearer {}", desk.token(&kg, "bob"));
+    let server = Server::with(&kg, "--behind-proxy");
+    let bearer = format!("authorization: Bearer {}", server.token(&kg, "bob"));
     let gate = Gate::shut();
     kg.sandbox.fault(Fault {
         matches: Match::default(),
@@ -257,7 +257,7 @@ fn who_lost_write_meanwhile_gets_no_ssh_key() {
     });
     let said = std::thread::scope(|scope| {
         let asked = scope.spawn(|| {
-            desk.ask(
+            server.ask(
                 "POST /api/v1/clusters/prod/ssh-key/download",
                 &[JSON, &bearer],
                 "{\"yes\":true}",
@@ -282,8 +282,8 @@ fn an_odd_request_for_a_shell_is_refused() {
     let mut kg = home();
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
-    let desk = Desk::with(&kg, "--behind-proxy");
-    let bearer = format!("authorization: Bearer {}", desk.token(&kg, "bob"));
+    let server = Server::with(&kg, "--behind-proxy");
+    let bearer = format!("authorization: Bearer {}", server.token(&kg, "bob"));
     let long = "x".repeat(60_000);
     let bodies = [
         "{\"command\":[\"sh\"]}".to_owned(),
@@ -301,7 +301,7 @@ fn an_odd_request_for_a_shell_is_refused() {
         "{\"dry_run\":\"x\"}".to_owned(),
     ];
     for body in &bodies {
-        let said = desk.ask("POST /api/v1/clusters/prod/shell", &[JSON, &bearer], body);
+        let said = server.ask("POST /api/v1/clusters/prod/shell", &[JSON, &bearer], body);
         assert!(
             (400..500).contains(&said.status),
             "{:.80} {} {:.300}",
@@ -315,13 +315,13 @@ fn an_odd_request_for_a_shell_is_refused() {
         "/clusters/--as=olivia/shell",
         "/clusters/prod%0a/shell",
     ] {
-        let said = desk.ask(&format!("POST /api/v1{path}"), &[JSON, &bearer], "{}");
+        let said = server.ask(&format!("POST /api/v1{path}"), &[JSON, &bearer], "{}");
         // What stands in the path is what counts.
         let expected = if path.contains('?') { 200 } else { 400 };
         assert_eq!(said.status, expected, "{path}: {}", said.body);
     }
     let plan = "POST /api/v1/clusters/prod/shell?dry_run=true";
-    assert_eq!(desk.ask(plan, &[JSON, &bearer], "{}").status, 200);
+    assert_eq!(server.ask(plan, &[JSON, &bearer], "{}").status, 200);
     for id in [
         "\"\"",
         "null",
@@ -329,7 +329,7 @@ fn an_odd_request_for_a_shell_is_refused() {
         "\"\\u001b[2J\"",
         &format!("\"{long}\""),
     ] {
-        let said = desk.ask(
+        let said = server.ask(
             "POST /api/v1/shell/here",
             &[JSON, &bearer],
             &format!("{{\"id\":{id}}}"),
@@ -348,14 +348,14 @@ fn the_page_runs_no_shell_on_the_servers_machine() {
     let mut kg = home();
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
-    let desk = Desk::with(&kg, "--behind-proxy");
-    let bearer = format!("authorization: Bearer {}", desk.token(&kg, "bob"));
-    let opened = desk.ask("POST /api/v1/browser", &[&bearer], "").json();
+    let server = Server::with(&kg, "--behind-proxy");
+    let bearer = format!("authorization: Bearer {}", server.token(&kg, "bob"));
+    let opened = server.ask("POST /api/v1/browser", &[&bearer], "").json();
     let url = opened["url"].as_str().expect("an address").to_owned();
     let code = url.split_once('#').expect("a code").1;
-    let origin = format!("origin: {}", desk.url);
+    let origin = format!("origin: {}", server.url);
     let form = "content-type: application/x-www-form-urlencoded";
-    let entered = desk.ask("POST /enter", &[&origin, form], &format!("code={code}"));
+    let entered = server.ask("POST /enter", &[&origin, form], &format!("code={code}"));
     let cookies = entered.lines.lines();
     let cookie = cookies
         .filter_map(|line| line.split_once(": "))
@@ -369,16 +369,16 @@ fn the_page_runs_no_shell_on_the_servers_machine() {
         .next()
         .expect("its value");
     let cookie = format!("cookie: {cookie}");
-    let page = desk.ask("GET /clusters/prod", &[&cookie], "").body;
+    let page = server.ask("GET /clusters/prod", &[&cookie], "").body;
     let tag = page.split("name=\"form\"").nth(1).expect("a form");
     let token = tag.split("value=\"").nth(1).expect("its token");
     let token = token.split('"').next().unwrap_or_default();
-    let said = desk.ask(
+    let said = server.ask(
         "POST /do",
         &[&origin, &cookie, form],
         &format!("form={token}&verb=shell&cluster=prod&back=/"),
     );
-    let log = desk.said();
+    let log = server.stderr();
     assert!(!log.contains("shell: begins"), "{} {log}", said.status);
     assert_eq!(said.status, 400);
 }
@@ -390,8 +390,8 @@ fn a_shell_that_waited_for_its_turn_lives() {
         return;
     }
     let mut kg = home();
-    let desk = Desk::open(&mut kg);
-    let far = desk.log_in(&mut kg, "bob");
+    let server = Server::open(&mut kg);
+    let far = server.log_in(&mut kg, "bob");
     let data = kg.root().join("data/kubegrant");
     let locks = std::fs::read_dir(&data).expect("a folder").flatten();
     let lock = locks

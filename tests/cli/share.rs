@@ -1,11 +1,11 @@
 //! Direct links: one person's kubeconfig, once, by whoever has the secret.
 
-use crate::desk::{Desk, Said};
 use crate::home::{Home, PODS, get};
 use crate::serve::home;
+use crate::server::{Answer, Server};
 
 /// A home with a server without TLS, and somebody without a key.
-fn with_links() -> (Home, Desk) {
+fn with_links() -> (Home, Server) {
     let mut kg = home();
     kg.run("user add carol").success();
     kg.run("access grant carol -c prod --level read").success();
@@ -17,8 +17,8 @@ fn with_links() -> (Home, Desk) {
     kg.run("share create carol -c prod")
         .exit(5)
         .says("no server was started");
-    let desk = Desk::with(&kg, "--behind-proxy");
-    (kg, desk)
+    let server = Server::with(&kg, "--behind-proxy");
+    (kg, server)
 }
 
 /// The path and the secret of a new link.
@@ -31,39 +31,39 @@ fn link(kg: &mut Home, line: &str) -> (String, String) {
     (path.expect("a path"), secret.to_owned())
 }
 
-fn claim(desk: &Desk, path: &str, secret: &str) -> Said {
-    let origin = format!("origin: {}", desk.url);
+fn claim(server: &Server, path: &str, secret: &str) -> Answer {
+    let origin = format!("origin: {}", server.url);
     let head = [
         origin.as_str(),
         "content-type: application/x-www-form-urlencoded",
     ];
-    desk.ask(&format!("POST {path}"), &head, &format!("secret={secret}"))
+    server.ask(&format!("POST {path}"), &head, &format!("secret={secret}"))
 }
 
 #[test]
 fn a_link_is_claimed_once_by_whoever_has_the_secret() {
-    let (mut kg, desk) = with_links();
+    let (mut kg, server) = with_links();
     let (path, secret) = link(&mut kg, "carol -c prod");
     // Previews take nothing.
     for _ in 0..100 {
-        let shown = desk.ask(&format!("GET {path}"), &[], "");
+        let shown = server.ask(&format!("GET {path}"), &[], "");
         assert_eq!(shown.status, 200);
         assert!(!shown.body.contains("apiVersion"));
     }
     // Nor do other sites' forms, nor what is no link.
     let form = "content-type: application/x-www-form-urlencoded";
     for origin in ["origin: https://evil.example", "origin: null", "x-none: x"] {
-        let said = desk.ask(
+        let said = server.ask(
             &format!("POST {path}"),
             &[origin, form],
             &format!("secret={secret}"),
         );
         assert_eq!(said.status, 403, "{origin}");
     }
-    assert_eq!(claim(&desk, "/l/00", &secret).status, 404);
+    assert_eq!(claim(&server, "/l/00", &secret).status, 404);
     kg.run("share list").success().says("waiting");
     let answers: Vec<u16> = std::thread::scope(|scope| {
-        let claims = (0..64).map(|_| scope.spawn(|| claim(&desk, &path, &secret)));
+        let claims = (0..64).map(|_| scope.spawn(|| claim(&server, &path, &secret)));
         let claims: Vec<_> = claims.collect();
         let said = claims.into_iter().map(|it| it.join().expect("an answer"));
         said.map(|said| {
@@ -93,40 +93,40 @@ fn a_link_is_claimed_once_by_whoever_has_the_secret() {
     kg.run(&format!("share revoke {id} --yes"))
         .success()
         .says("team revoke carol");
-    assert!(!desk.said().contains(&secret));
+    assert!(!server.stderr().contains(&secret));
     kg.run("audit verify").success();
 }
 
 #[test]
 fn the_rules_hold_when_a_link_is_claimed() {
-    let (mut kg, desk) = with_links();
+    let (mut kg, server) = with_links();
     let (path, secret) = link(&mut kg, "carol -c prod");
     kg.run("team revoke carol -c prod --yes").success();
-    let said = claim(&desk, &path, &secret);
+    let said = claim(&server, &path, &secret);
     assert_eq!(said.status, 403, "{}", said.body);
     assert!(said.body.contains("Access Revoked"), "{}", said.body);
     kg.run("share list").success().says("waiting");
     kg.run("team restore carol -c prod --yes").success();
-    assert_eq!(claim(&desk, &path, &secret).status, 200);
+    assert_eq!(claim(&server, &path, &secret).status, 200);
     // Guessing ends it.
     let (path, secret) = link(&mut kg, "bob -c prod --sealed");
     for _ in 0..5 {
-        assert_eq!(claim(&desk, &path, "0").status, 404);
+        assert_eq!(claim(&server, &path, "0").status, 404);
     }
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
+    assert_eq!(claim(&server, &path, &secret).status, 404);
     kg.run("status").says("somebody guesses at it");
     // So do time, and whoever made it.
     let (path, secret) = link(&mut kg, "bob -c prod --expires 1h");
     kg.drift(2);
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
+    assert_eq!(claim(&server, &path, &secret).status, 404);
     let (path, secret) = link(&mut kg, "bob -c prod");
     let id = path.trim_start_matches("/l/");
     kg.run(&format!("share revoke {id}")).exit(2);
     kg.run(&format!("share revoke {id} --yes")).success();
-    assert_eq!(claim(&desk, &path, &secret).status, 404);
+    assert_eq!(claim(&server, &path, &secret).status, 404);
     // Who has a key gets it sealed to that.
     let (path, secret) = link(&mut kg, "bob -c prod");
-    let said = claim(&desk, &path, &secret);
+    let said = claim(&server, &path, &secret);
     assert!(said.body.starts_with("-----BEGIN AGE"), "{}", said.body);
     assert!(kg.open("bob", said.body.as_bytes()).is_some());
     // It is for those who may hand kubeconfigs over, to those who have something there.
@@ -141,5 +141,5 @@ fn the_rules_hold_when_a_link_is_claimed() {
     // A link that somebody writes into the store is nobody's.
     let (path, secret) = link(&mut kg, "carol -c prod");
     kg.write_sql("UPDATE shares SET user = 1");
-    assert_eq!(claim(&desk, &path, &secret).status, 503);
+    assert_eq!(claim(&server, &path, &secret).status, 503);
 }

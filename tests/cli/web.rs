@@ -5,9 +5,9 @@ use kubegrant_sandbox::openid::Algorithm;
 use serde_json::json;
 
 use crate::browser::{Browser, has_browser};
-use crate::desk::Desk;
 use crate::home::{Home, PODS, get};
 use crate::openid::issuer;
+use crate::server::Server;
 
 const CARDS: [&str; 4] = [
     "Kubeconfig",
@@ -31,11 +31,11 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
     kg.run("access grant bob -c prod --level read").success();
     kg.run("user add carol").success();
     kg.run("cluster transfer prod --to alice --yes").success();
-    let desk = Desk::open(&mut kg);
-    let cluster = format!("{}/clusters/prod", desk.url);
+    let server = Server::open(&mut kg);
+    let cluster = format!("{}/clusters/prod", server.url);
 
     // A developer downloads and rotates.
-    let bob = Browser::enter(&mut kg, &desk, "bob");
+    let bob = Browser::enter(&mut kg, &server, "bob");
     bob.click("//td/a[text()='prod']");
     bob.wait_for("//h1[text()='Access & Security of prod']");
     assert_eq!(cards(&bob), ["Kubeconfig"]);
@@ -48,11 +48,11 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
     let second = opened(&kg, &bob.saved("prod.kubeconfig (1).age"));
     assert_ne!(get(&first, PODS), 200);
     assert_eq!(get(&second, PODS), 200);
-    bob.go(&format!("{}/clusters/hidden", desk.url));
+    bob.go(&format!("{}/clusters/hidden", server.url));
     assert!(bob.text().contains("no cluster 'hidden'"), "{}", bob.text());
 
     // Its owner gives access.
-    let alice = Browser::enter(&mut kg, &desk, "alice");
+    let alice = Browser::enter(&mut kg, &server, "alice");
     alice.go(&cluster);
     assert_eq!(
         cards(&alice),
@@ -69,7 +69,7 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
     kg.run("access list -u carol").success().says("write");
 
     // An admin revokes, and the developer is told.
-    let olivia = Browser::enter(&mut kg, &desk, "olivia");
+    let olivia = Browser::enter(&mut kg, &server, "olivia");
     olivia.go(&cluster);
     assert_eq!(cards(&olivia), CARDS);
     // What she has the server cannot hand out.
@@ -91,7 +91,7 @@ fn everybody_sees_what_is_theirs_and_does_it_there() {
         "/audit",
         "/clusters/prod?revoked=1",
     ] {
-        olivia.go(&format!("{}{page}", desk.url));
+        olivia.go(&format!("{}{page}", server.url));
     }
 
     // An archived cluster hands out nothing, and says so.
@@ -133,7 +133,7 @@ fn a_link_is_opened_in_a_browser_and_used_up_by_its_button_alone() {
     }
     let mut kg = Home::with(Sandbox::builder().token_cache(false));
     kg.run("access grant bob -c prod --level read").success();
-    let _desk = Desk::open(&mut kg);
+    let _server = Server::open(&mut kg);
     let made = kg.run("share create bob -c prod -o json");
     let url = made.success().json()["url"]
         .as_str()
@@ -172,13 +172,13 @@ fn a_browser_logs_in_at_the_issuer_and_takes_the_key_of_the_nodes() {
     kg.run("cluster set prod --self-service on,ssh-key")
         .success();
     let ca = kg.path("issuer.crt");
-    let desk = Desk::with(
+    let server = Server::with(
         &kg,
         &format!("--self-signed --oidc-ca-file {}", ca.display()),
     );
     let erin = Browser::open(&kg, "erin");
     // Whom the issuer does not vouch for stays outside.
-    let enter = format!("{}/enter", desk.url);
+    let enter = format!("{}/enter", server.url);
     let log_in = "//a[starts-with(text(), 'Log in at')]";
     erin.go(&enter);
     erin.click(log_in);
@@ -192,15 +192,15 @@ fn a_browser_logs_in_at_the_issuer_and_takes_the_key_of_the_nodes() {
     erin.click("//button[text()='Download']");
     let file = String::from_utf8(erin.saved("prod.kubeconfig")).expect("text");
     assert_eq!(get(&file, PODS), 200);
-    erin.go(&format!("{}/clusters/prod", desk.url));
+    erin.go(&format!("{}/clusters/prod", server.url));
     erin.click("//button[text()='Take the key']");
     let key = String::from_utf8(erin.saved("ssh-key-prod.pem")).expect("text");
     assert!(key.starts_with("-----BEGIN OPENSSH PRIVATE KEY"));
-    erin.go(&format!("{}/clusters/prod", desk.url));
+    erin.go(&format!("{}/clusters/prod", server.url));
     assert!(!erin.has("//button[text()='Take the key']"));
     assert!(erin.text().contains("by erin"), "{}", erin.text());
     erin.is_clean();
     kg.run("user disable erin --yes").success();
-    erin.go(&format!("{}/clusters/prod", desk.url));
+    erin.go(&format!("{}/clusters/prod", server.url));
     erin.wait_for(log_in);
 }

@@ -3,11 +3,11 @@
 use kubegrant::env::Fixture;
 use kubegrant_sandbox::{Action, Fault, Match};
 
-use super::nodes::{Desk, login};
+use super::nodes::{Machines, login};
 use super::{put_nodes, shown, text};
 use crate::home::Ran;
 
-impl Desk {
+impl Machines {
     /// Lets the test's `ssh` find nodes at addresses that a cluster may name.
     fn reach(&self, places: &[(&str, usize)]) {
         let mut lines = String::new();
@@ -59,44 +59,52 @@ impl Desk {
 
 #[test]
 fn nodes_that_are_new_are_shown_and_asked_for_once() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
-    desk.names(&[("n1", "10.1.0.1")]);
-    let ran = desk.run("install prod");
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
+    machines.names(&[("n1", "10.1.0.1")]);
+    let ran = machines.run("install prod");
     ran.exit(2)
         .says(&format!("'n1' at {}@10.1.0.1", login()))
         .says("--yes");
-    desk.answer("n\n", "install prod").exit(5);
-    assert!(!desk.lines(0).contains("kubegrant:prod"));
-    desk.answer("y\n", "install prod").success();
-    assert!(desk.lines(0).contains(&desk.public()));
+    machines.answer("n\n", "install prod").exit(5);
+    assert!(!machines.lines(0).contains("kubegrant:prod"));
+    machines.answer("y\n", "install prod").success();
+    assert!(machines.lines(0).contains(&machines.public()));
     // It is known now; another one is not, and keeps it from nothing.
-    desk.run("install prod").success();
-    desk.names(&[("n2", "10.1.0.2")]);
-    let ran = desk.run("rotate prod");
+    machines.run("install prod").success();
+    machines.names(&[("n2", "10.1.0.2")]);
+    let ran = machines.run("rotate prod");
     ran.exit(6)
         .says("10.1.0.2 is new, and nobody agreed to it")
         .says("--yes");
-    assert!(desk.lines(0).contains(&desk.public()));
-    assert!(!desk.lines(1).contains("kubegrant:prod"));
-    desk.kg.run("status").exit(6).says("node 'n2' was left out");
-    let key = desk.public();
-    desk.run("rotate prod --yes").success();
-    assert_eq!(desk.public(), key, "it went on, and began no other");
-    assert!(desk.lines(1).contains(&key));
-    desk.kg.run("status").success();
+    assert!(machines.lines(0).contains(&machines.public()));
+    assert!(!machines.lines(1).contains("kubegrant:prod"));
+    machines
+        .kg
+        .run("status")
+        .exit(6)
+        .says("node 'n2' was left out");
+    let key = machines.public();
+    machines.run("rotate prod --yes").success();
+    assert_eq!(machines.public(), key, "it went on, and began no other");
+    assert!(machines.lines(1).contains(&key));
+    machines.kg.run("status").success();
 }
 
 #[test]
 fn an_address_that_could_be_anybodys_is_a_line_and_stops_nobody() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.reach(&[("10.1.0.1", 0)]);
-    desk.names(&[("n1", "10.1.0.1")]);
-    desk.run("install prod --yes").success();
-    let other = desk.kg.add_cluster("other");
-    desk.kg.run("ssh-key generate other").success();
-    desk.run("install other --node 10.1.0.9").exit(6);
-    let trap = desk.nodes.node(1).address();
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.reach(&[("10.1.0.1", 0)]);
+    machines.names(&[("n1", "10.1.0.1")]);
+    machines.run("install prod --yes").success();
+    let other = machines.kg.add_cluster("other");
+    machines.kg.run("ssh-key generate other").success();
+    machines.run("install other --node 10.1.0.9").exit(6);
+    let trap = machines.nodes.node(1).address();
     for (kind, address, why) in [
         ("ExternalIP", trap.as_str(), "is no IP address"),
         ("InternalIP", "127.0.0.1", "leads to this machine itself"),
@@ -109,29 +117,39 @@ fn an_address_that_could_be_anybodys_is_a_line_and_stops_nobody() {
         ),
         ("Hostname", "bastion", "it has no IP address"),
     ] {
-        put_nodes(&desk.kg, &[("evil", &[(kind, address)])]);
+        put_nodes(&machines.kg, &[("evil", &[(kind, address)])]);
         let line = if address == "169.254.169.254" {
             "rotate prod --yes"
         } else {
             "install prod --yes"
         };
-        let ran = desk.run(line);
+        let ran = machines.run(line);
         ran.exit(6).says("node 'evil' is left out").says(why);
-        assert!(desk.lines(0).contains(&desk.public()), "{address}: {ran}");
-        assert!(!desk.lines(1).contains("kubegrant:"), "{address}: {ran}");
-        desk.kg
+        assert!(
+            machines.lines(0).contains(&machines.public()),
+            "{address}: {ran}"
+        );
+        assert!(
+            !machines.lines(1).contains("kubegrant:"),
+            "{address}: {ran}"
+        );
+        machines
+            .kg
             .run("status")
             .exit(6)
             .says("node 'evil' was left out");
     }
     // Named by hand it is another thing, and gone it is forgotten.
-    desk.run(&format!("install prod --node {trap}")).success();
-    assert!(desk.lines(1).contains("kubegrant:prod"));
-    desk.run("install prod --forget-node evil").success();
-    desk.kg
+    machines
+        .run(&format!("install prod --node {trap}"))
+        .success();
+    assert!(machines.lines(1).contains("kubegrant:prod"));
+    machines.run("install prod --forget-node evil").success();
+    machines
+        .kg
         .run("ssh-key install other --forget-node 10.1.0.9")
         .success();
-    desk.kg.run("status").success();
+    machines.kg.run("status").success();
     drop(other);
 }
 
@@ -159,25 +177,33 @@ fn no_address_that_is_not_believed_comes_into_a_command_or_a_file() {
 
 #[test]
 fn no_node_is_believed_to_be_where_another_cluster_has_its_api_server() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    let _other = desk.kg.add_cluster("other");
-    let sql = rusqlite::Connection::open(desk.kg.store()).expect("open");
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    let _other = machines.kg.add_cluster("other");
+    let sql = rusqlite::Connection::open(machines.kg.store()).expect("open");
     sql.execute_batch(
         "UPDATE clusters SET server = 'https://[2001:db8::7]:6443/k8s' WHERE name = 'other'",
     )
     .expect("edited");
     drop(sql);
-    desk.kg.run("audit accept --reason test --yes").success();
-    desk.kg.run("reconcile prod").success();
-    desk.names(&[("evil", "2001:db8:0::7")]);
-    desk.run("install prod --yes")
+    machines
+        .kg
+        .run("audit accept --reason test --yes")
+        .success();
+    machines.kg.run("reconcile prod").success();
+    machines.names(&[("evil", "2001:db8:0::7")]);
+    machines
+        .run("install prod --yes")
         .exit(6)
         .says("is that of the API server of cluster 'other'");
     // The owner of the one need not know of the other.
-    desk.kg
+    machines
+        .kg
         .run("cluster transfer prod --to bob --yes")
         .success();
-    desk.kg
+    machines
+        .kg
         .run_as("bob", "ssh-key install prod --yes")
         .exit(6)
         .says("is that of the API server of another cluster")
@@ -186,42 +212,47 @@ fn no_node_is_believed_to_be_where_another_cluster_has_its_api_server() {
 
 #[test]
 fn a_silent_cluster_has_neither_no_nodes_nor_all_of_them() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
-    desk.names(&[("n1", "10.1.0.1"), ("n2", "10.1.0.2")]);
-    desk.silence_the_cluster();
-    desk.run("install prod --yes")
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
+    machines.names(&[("n1", "10.1.0.1"), ("n2", "10.1.0.2")]);
+    machines.silence_the_cluster();
+    machines
+        .run("install prod --yes")
         .exit(8)
         .never_says("no known node");
-    desk.kg.sandbox.clear_faults();
-    desk.kg.sandbox.stop();
-    desk.run("install prod --yes").exit(8);
-    desk.run("install prod --node 10.1.0.1").success();
-    desk.run("download prod -f old.pem --yes").success();
+    machines.kg.sandbox.clear_faults();
+    machines.kg.sandbox.stop();
+    machines.run("install prod --yes").exit(8);
+    machines.run("install prod --node 10.1.0.1").success();
+    machines.run("download prod -f old.pem --yes").success();
     // The other node has the old key by its image: nothing here knows of it.
-    let old = desk.public();
-    let image = format!("{}\n{old}\n", desk.nodes.admin_line());
-    desk.nodes.node(1).put_authorized_keys(&image);
-    let ran = desk.run("rotate prod -i old.pem");
+    let old = machines.public();
+    let image = format!("{}\n{old}\n", machines.nodes.admin_line());
+    machines.nodes.node(1).put_authorized_keys(&image);
+    let ran = machines.run("rotate prod -i old.pem");
     ran.exit(6)
         .says("is on all 1 recorded nodes of cluster 'prod'; the cluster could not be asked");
-    desk.kg
+    machines
+        .kg
         .run("status")
         .exit(6)
         .says("could not be asked which nodes it has");
-    desk.kg.sandbox.restart().expect("a sandbox");
-    let new = desk.public();
+    machines.kg.sandbox.restart().expect("a sandbox");
+    let new = machines.public();
     assert_ne!(new, old);
-    desk.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
-    desk.run("rotate prod -i old.pem --yes")
+    machines.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
+    machines
+        .run("rotate prod -i old.pem --yes")
         .success()
         .says("An earlier rotation");
-    assert_eq!(desk.public(), new, "it went on, and began no other");
+    assert_eq!(machines.public(), new, "it went on, and began no other");
     for index in 0..2 {
-        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+        assert!(machines.lines(index).contains(&new) && !machines.lines(index).contains(&old));
     }
-    desk.kg.run("status").success();
-    let sql = rusqlite::Connection::open(desk.kg.store()).expect("open");
+    machines.kg.run("status").success();
+    let sql = rusqlite::Connection::open(machines.kg.store()).expect("open");
     let left: i64 = sql
         .query_row(
             "SELECT count(*) FROM ssh_keys WHERE place = 'old'",
@@ -234,26 +265,34 @@ fn a_silent_cluster_has_neither_no_nodes_nor_all_of_them() {
 
 #[test]
 fn a_slow_cluster_is_not_waited_for_in_vain() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    let all = desk.nodes.node(0).address();
-    desk.run(&format!("install prod --node {all}")).success();
-    desk.silence_the_cluster();
-    desk.run("rotate prod").exit(6).says("no answer");
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    let all = machines.nodes.node(0).address();
+    machines
+        .run(&format!("install prod --node {all}"))
+        .success();
+    machines.silence_the_cluster();
+    machines.run("rotate prod").exit(6).says("no answer");
 }
 
 #[test]
 fn pending_lines_name_the_login_and_the_rotation_goes_there() {
-    let Some(mut desk) = Desk::new(1) else { return };
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
     let me = login();
-    let node = desk.nodes.node(0).address();
-    desk.run(&format!("install prod --node {node}")).success();
-    let before = text(&shown(&mut desk.kg), "public");
+    let node = machines.nodes.node(0).address();
+    machines
+        .run(&format!("install prod --node {node}"))
+        .success();
+    let before = text(&shown(&mut machines.kg), "public");
     // Under another login, which the node does not know.
-    let nodes = desk.nodes.path();
-    let place = desk.kg.root().to_owned();
+    let nodes = machines.nodes.path();
+    let place = machines.kg.root().to_owned();
     let mut run = |line: &str| {
         let change = |it: Fixture| it.variable("PATH", &nodes).variable("TMPDIR", &place);
-        desk.kg.run_where(change, line)
+        machines.kg.run_where(change, line)
     };
     run(&format!(
         "ssh-key install prod --node {node} --user nobody-here"
@@ -273,26 +312,29 @@ fn pending_lines_name_the_login_and_the_rotation_goes_there() {
     ))
     .success();
     run("status").success();
-    assert!(!desk.lines(0).contains(&before));
+    assert!(!machines.lines(0).contains(&before));
 }
 
 #[test]
 fn a_node_that_was_away_is_pending_also_where_it_had_no_key_before() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
-    desk.names(&[("n1", "10.1.0.1")]);
-    desk.run("install prod --yes").success();
-    desk.names(&[("n2", "10.1.0.2")]);
-    desk.nodes.node_mut(1).stop();
-    desk.run("rotate prod --yes").exit(6);
-    let new = desk.public();
-    desk.kg
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.reach(&[("10.1.0.1", 0), ("10.1.0.2", 1)]);
+    machines.names(&[("n1", "10.1.0.1")]);
+    machines.run("install prod --yes").success();
+    machines.names(&[("n2", "10.1.0.2")]);
+    machines.nodes.node_mut(1).stop();
+    machines.run("rotate prod --yes").exit(6);
+    let new = machines.public();
+    machines
+        .kg
         .run("status")
         .exit(6)
         .says(&format!("is not seen to work on node {}@10.1.0.2", login()));
-    desk.nodes.node_mut(1).restart();
-    desk.run("rotate prod").success();
-    assert_eq!(desk.public(), new, "it went on, and began no other");
-    assert!(desk.lines(1).contains(&new));
-    desk.kg.run("status").success();
+    machines.nodes.node_mut(1).restart();
+    machines.run("rotate prod").success();
+    assert_eq!(machines.public(), new, "it went on, and began no other");
+    assert!(machines.lines(1).contains(&new));
+    machines.kg.run("status").success();
 }

@@ -16,12 +16,12 @@ pub(super) fn login() -> String {
 }
 
 /// A home with a key, and nodes.
-pub(super) struct Desk {
+pub(super) struct Machines {
     pub(super) kg: Home,
     pub(super) nodes: Nodes,
 }
 
-impl Desk {
+impl Machines {
     pub(super) fn new(count: usize) -> Option<Self> {
         let nodes = Nodes::start(count)?;
         let kg = with_key();
@@ -93,31 +93,40 @@ impl Desk {
 
 #[test]
 fn the_line_is_put_on_every_node_proven_and_nothing_else_is_touched() {
-    let Some(mut desk) = Desk::new(3) else { return };
+    let Some(mut machines) = Machines::new(3) else {
+        return;
+    };
     let foreign = "# ours\nno-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICfjmtpuxMyAgFBfxyddpauQSHODpf6rsTutzbyIkWS7 ci@x\n";
-    let admin = desk.nodes.admin_line();
+    let admin = machines.nodes.admin_line();
     for index in 0..3 {
-        desk.nodes
+        machines
+            .nodes
             .node(index)
             .put_authorized_keys(&format!("{foreign}{admin}\n"));
     }
-    let ran = desk.install().settled();
+    let ran = machines.install().settled();
     ran.success().says("is installed, proven by a login");
-    let public = desk.public();
+    let public = machines.public();
     for index in 0..3 {
-        assert_eq!(desk.lines(index), format!("{foreign}{admin}\n{public}\n"));
+        assert_eq!(
+            machines.lines(index),
+            format!("{foreign}{admin}\n{public}\n")
+        );
     }
-    let shown = shown(&mut desk.kg);
+    let shown = shown(&mut machines.kg);
     assert_eq!(shown["nodes"].as_array().map(Vec::len), Some(3));
     assert_eq!(shown["nodes"][0]["proven_at"], "2026-11-22T10:00:00Z");
     // A second time changes nothing.
-    let ran = desk.install();
+    let ran = machines.install();
     ran.success().says("was installed already");
     for index in 0..3 {
-        assert_eq!(desk.lines(index), format!("{foreign}{admin}\n{public}\n"));
+        assert_eq!(
+            machines.lines(index),
+            format!("{foreign}{admin}\n{public}\n")
+        );
     }
     assert_eq!(
-        events(&mut desk.kg),
+        events(&mut machines.kg),
         [
             "ssh-key generate: done",
             "ssh-key install: requested",
@@ -131,35 +140,39 @@ fn the_line_is_put_on_every_node_proven_and_nothing_else_is_touched() {
         ]
     );
     // What was taken logs in, as the command to copy says.
-    desk.run("download prod").success();
-    let key = desk.kg.path("ssh-key-prod.pem");
+    machines.run("download prod").success();
+    let key = machines.kg.path("ssh-key-prod.pem");
     for index in 0..3 {
-        assert!(desk.lets_in(index, &key), "node {index}");
+        assert!(machines.lets_in(index, &key), "node {index}");
     }
 }
 
 #[test]
 fn the_nodes_are_worked_on_at_the_same_time() {
-    let Some(mut desk) = Desk::new(3) else { return };
-    let begun = desk.kg.root().join("begun");
+    let Some(mut machines) = Machines::new(3) else {
+        return;
+    };
+    let begun = machines.kg.root().join("begun");
     std::fs::create_dir(&begun).expect("a folder");
     // No `ssh` goes on before three of them have begun: one after the other, none ever would.
     let begun = begun.display();
-    desk.nodes.configure(&format!(
+    machines.nodes.configure(&format!(
         "Match exec \"touch {begun}/$$; until [ $(ls {begun} | wc -l) -ge 3 ]; do sleep 0.05; done\""
     ));
-    desk.install().success();
+    machines.install().success();
 }
 
 #[test]
 fn two_installations_at_once_put_one_line() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    let public = desk.public();
-    let all = desk.all();
-    let path = desk.nodes.path();
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    let public = machines.public();
+    let all = machines.all();
+    let path = machines.nodes.path();
     std::thread::scope(|scope| {
         for number in 0..2 {
-            let (root, path, all) = (desk.kg.root(), &path, &all);
+            let (root, path, all) = (machines.kg.root(), &path, &all);
             scope.spawn(move || {
                 let variable = |name: &str| root.join(name);
                 let fixture = Fixture::new("2026-11-22T10:00:00Z".parse().expect("a time"))
@@ -182,204 +195,233 @@ fn two_installations_at_once_put_one_line() {
             });
         }
     });
-    assert_eq!(desk.lines(0).matches(&public).count(), 1);
+    assert_eq!(machines.lines(0).matches(&public).count(), 1);
 }
 
 #[test]
 fn a_key_of_the_operator_is_the_way_in_where_it_is_named() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    desk.nodes.without_admin_key();
-    let ran = desk.install();
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    machines.nodes.without_admin_key();
+    let ran = machines.install();
     ran.exit(6).says("-i");
-    assert!(!desk.lines(0).contains("kubegrant:prod"));
-    assert!(desk.kg.run("ssh-key show prod -o json").json()["nodes"][0].is_null());
-    let other = desk.kg.path("other");
+    assert!(!machines.lines(0).contains("kubegrant:prod"));
+    assert!(machines.kg.run("ssh-key show prod -o json").json()["nodes"][0].is_null());
+    let other = machines.kg.path("other");
     make_key(&other, "ed25519", None).expect("a key");
-    let all = desk.all();
-    desk.run(&format!("install prod{all} -i other")).exit(6);
-    let admin = desk.nodes.admin_key().display().to_string();
-    desk.run(&format!("install prod{all} -i {admin}")).success();
-    let public = desk.public();
-    assert!(desk.lines(0).contains(&public));
+    let all = machines.all();
+    machines.run(&format!("install prod{all} -i other")).exit(6);
+    let admin = machines.nodes.admin_key().display().to_string();
+    machines
+        .run(&format!("install prod{all} -i {admin}"))
+        .success();
+    let public = machines.public();
+    assert!(machines.lines(0).contains(&public));
 }
 
 #[test]
 fn a_node_that_is_away_is_owed_named_and_finished_later() {
-    let Some(mut desk) = Desk::new(3) else { return };
-    let away = desk.nodes.node(1).address();
-    desk.nodes.node_mut(1).stop();
-    let ran = desk.install();
+    let Some(mut machines) = Machines::new(3) else {
+        return;
+    };
+    let away = machines.nodes.node(1).address();
+    machines.nodes.node_mut(1).stop();
+    let ran = machines.install();
     ran.exit(6)
         .says(&format!("not seen to work on node {}@{away}", login()));
-    let public = desk.public();
-    assert!(desk.lines(0).contains(&public) && desk.lines(2).contains(&public));
-    assert!(!desk.lines(1).contains(&public));
-    assert!(events(&mut desk.kg).contains(&"ssh-key install: owed".to_owned()));
-    desk.nodes.node_mut(1).restart();
-    desk.install().success();
-    assert!(desk.lines(1).contains(&public));
-    desk.kg.run("status").success();
+    let public = machines.public();
+    assert!(machines.lines(0).contains(&public) && machines.lines(2).contains(&public));
+    assert!(!machines.lines(1).contains(&public));
+    assert!(events(&mut machines.kg).contains(&"ssh-key install: owed".to_owned()));
+    machines.nodes.node_mut(1).restart();
+    machines.install().success();
+    assert!(machines.lines(1).contains(&public));
+    machines.kg.run("status").success();
 }
 
 #[test]
 fn after_a_rotation_there_is_the_new_line_alone_and_the_new_key_can_be_taken() {
-    let Some(mut desk) = Desk::new(3) else { return };
-    desk.install().success();
-    desk.run("download prod -f old.pem").success();
-    let (old, before) = (desk.public(), shown(&mut desk.kg));
-    let admin = desk.nodes.admin_line();
-    let ran = desk.run("rotate prod").settled();
+    let Some(mut machines) = Machines::new(3) else {
+        return;
+    };
+    machines.install().success();
+    machines.run("download prod -f old.pem").success();
+    let (old, before) = (machines.public(), shown(&mut machines.kg));
+    let admin = machines.nodes.admin_line();
+    let ran = machines.run("rotate prod").settled();
     ran.success().says("the old key's line is removed");
-    let after = shown(&mut desk.kg);
+    let after = shown(&mut machines.kg);
     assert_ne!(before["fingerprint"], after["fingerprint"]);
     assert_eq!(after["state"], "available");
     let public = text(&after, "public");
     assert_ne!(old, public);
     for index in 0..3 {
-        assert_eq!(desk.lines(index), format!("{admin}\n{public}\n"));
+        assert_eq!(machines.lines(index), format!("{admin}\n{public}\n"));
     }
-    desk.run("download prod -f new.pem").success();
-    desk.run("download prod -f again.pem").exit(5);
-    let (old, new) = (desk.kg.path("old.pem"), desk.kg.path("new.pem"));
+    machines.run("download prod -f new.pem").success();
+    machines.run("download prod -f again.pem").exit(5);
+    let (old, new) = (machines.kg.path("old.pem"), machines.kg.path("new.pem"));
     for index in 0..3 {
-        assert!(desk.lets_in(index, &new), "node {index}");
-        assert!(!desk.lets_in(index, &old), "node {index}");
+        assert!(machines.lets_in(index, &new), "node {index}");
+        assert!(!machines.lets_in(index, &old), "node {index}");
     }
 }
 
 #[test]
 fn the_key_itself_is_the_way_in_where_nobody_took_it() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.install().success();
-    desk.nodes.without_admin_key();
-    desk.run("rotate prod").success();
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.install().success();
+    machines.nodes.without_admin_key();
+    machines.run("rotate prod").success();
     // Once it was taken, its file is the way in.
-    desk.run("download prod").success();
-    desk.run("rotate prod").exit(6).says("-i");
-    desk.run("rotate prod -i ssh-key-prod.pem").success();
-    let public = desk.public();
-    assert_eq!(desk.lines(0).matches("kubegrant:prod").count(), 1);
-    assert!(desk.lines(0).contains(&public));
+    machines.run("download prod").success();
+    machines.run("rotate prod").exit(6).says("-i");
+    machines.run("rotate prod -i ssh-key-prod.pem").success();
+    let public = machines.public();
+    assert_eq!(machines.lines(0).matches("kubegrant:prod").count(), 1);
+    assert!(machines.lines(0).contains(&public));
 }
 
 #[test]
 fn a_node_that_a_rotation_does_not_reach_keeps_the_old_key_and_is_owed() {
-    let Some(mut desk) = Desk::new(3) else { return };
-    desk.install().success();
-    let old = desk.public();
-    let old_print = text(&shown(&mut desk.kg), "fingerprint");
-    let away = desk.nodes.node(2).address();
-    desk.nodes.node_mut(2).stop();
-    let ran = desk.run("rotate prod");
+    let Some(mut machines) = Machines::new(3) else {
+        return;
+    };
+    machines.install().success();
+    let old = machines.public();
+    let old_print = text(&shown(&mut machines.kg), "fingerprint");
+    let away = machines.nodes.node(2).address();
+    machines.nodes.node_mut(2).stop();
+    let ran = machines.run("rotate prod");
     ran.exit(6).says(&away).says(&old_print);
-    let new = desk.public();
-    assert!(desk.lines(2).contains(&old) && !desk.lines(2).contains(&new));
+    let new = machines.public();
+    assert!(machines.lines(2).contains(&old) && !machines.lines(2).contains(&new));
     for index in 0..2 {
-        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+        assert!(machines.lines(index).contains(&new) && !machines.lines(index).contains(&old));
     }
-    desk.kg.run("status").exit(6).says(&away);
-    desk.kg.run("ssh-key show prod").success().says(&away);
+    machines.kg.run("status").exit(6).says(&away);
+    machines.kg.run("ssh-key show prod").success().says(&away);
     // Nobody else's key is the way in any more: the old one, which nobody took, still is.
-    desk.nodes.node_mut(2).restart();
-    desk.nodes.without_admin_key();
-    desk.run("rotate prod")
+    machines.nodes.node_mut(2).restart();
+    machines.nodes.without_admin_key();
+    machines
+        .run("rotate prod")
         .success()
         .says("An earlier rotation");
-    assert_eq!(desk.public(), new, "it went on, and began no other");
+    assert_eq!(machines.public(), new, "it went on, and began no other");
     for index in 0..3 {
-        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+        assert!(machines.lines(index).contains(&new) && !machines.lines(index).contains(&old));
     }
-    desk.kg.run("status").success();
+    machines.kg.run("status").success();
 }
 
 #[test]
 fn where_no_node_takes_the_new_key_the_old_one_stays_the_clusters_key() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.install().success();
-    let before = shown(&mut desk.kg);
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.install().success();
+    let before = shown(&mut machines.kg);
     for index in 0..2 {
-        desk.nodes.node_mut(index).stop();
+        machines.nodes.node_mut(index).stop();
     }
-    desk.run("rotate prod").exit(6).says("is on no node yet");
-    let owed = shown(&mut desk.kg);
+    machines
+        .run("rotate prod")
+        .exit(6)
+        .says("is on no node yet");
+    let owed = shown(&mut machines.kg);
     assert_eq!(owed["fingerprint"], before["fingerprint"]);
     for index in 0..2 {
-        desk.nodes.node_mut(index).restart();
+        machines.nodes.node_mut(index).restart();
     }
-    desk.run("rotate prod").success();
-    assert_ne!(shown(&mut desk.kg)["fingerprint"], before["fingerprint"]);
+    machines.run("rotate prod").success();
+    assert_ne!(
+        shown(&mut machines.kg)["fingerprint"],
+        before["fingerprint"]
+    );
     for index in 0..2 {
-        assert_eq!(desk.lines(index).matches("kubegrant:prod").count(), 1);
+        assert_eq!(machines.lines(index).matches("kubegrant:prod").count(), 1);
     }
 }
 
 #[test]
 fn a_node_that_is_gone_for_good_is_forgotten_and_no_longer_owed() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.install().success();
-    let gone = desk.nodes.node(1).address();
-    desk.nodes.node_mut(1).stop();
-    desk.run("rotate prod").exit(6);
-    let begun = desk.public();
-    desk.run(&format!("rotate prod --forget-node {gone}"))
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.install().success();
+    let gone = machines.nodes.node(1).address();
+    machines.nodes.node_mut(1).stop();
+    machines.run("rotate prod").exit(6);
+    let begun = machines.public();
+    machines
+        .run(&format!("rotate prod --forget-node {gone}"))
         .success();
     assert_eq!(
-        desk.public(),
+        machines.public(),
         begun,
         "the rotation ends, and no other begins"
     );
-    desk.kg.run("status").success();
+    machines.kg.run("status").success();
     assert_eq!(
-        shown(&mut desk.kg)["nodes"].as_array().map(Vec::len),
+        shown(&mut machines.kg)["nodes"].as_array().map(Vec::len),
         Some(1)
     );
-    assert_eq!(desk.lines(0).matches("kubegrant:prod").count(), 1);
+    assert_eq!(machines.lines(0).matches("kubegrant:prod").count(), 1);
 }
 
 #[test]
 fn after_a_reset_a_rotation_brings_the_new_key() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.install().success();
-    desk.run("download prod -f lost.pem").success();
-    let old = desk.public();
-    desk.run("reset prod --yes")
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.install().success();
+    machines.run("download prod -f lost.pem").success();
+    let old = machines.public();
+    machines
+        .run("reset prod --yes")
         .success()
         .says("may still accept the old SSH key");
-    desk.kg.run("status").exit(6);
-    let new = desk.public();
-    desk.run("rotate prod").success();
+    machines.kg.run("status").exit(6);
+    let new = machines.public();
+    machines.run("rotate prod").success();
     assert_eq!(
-        desk.public(),
+        machines.public(),
         new,
         "the new key is brought, and no third one made"
     );
     for index in 0..2 {
-        assert!(desk.lines(index).contains(&new) && !desk.lines(index).contains(&old));
+        assert!(machines.lines(index).contains(&new) && !machines.lines(index).contains(&old));
     }
-    assert!(!desk.lets_in(0, &desk.kg.path("lost.pem")));
-    desk.kg.run("status").success();
+    assert!(!machines.lets_in(0, &machines.kg.path("lost.pem")));
+    machines.kg.run("status").success();
 }
 
 #[test]
 fn the_stanzas_are_what_ssh_reads() {
-    let Some(mut desk) = Desk::new(2) else { return };
-    desk.install().success();
-    desk.run("download prod").success();
-    let ran = desk.run("config prod");
+    let Some(mut machines) = Machines::new(2) else {
+        return;
+    };
+    machines.install().success();
+    machines.run("download prod").success();
+    let ran = machines.run("config prod");
     ran.success();
     assert_eq!(ran.stderr, "");
-    let port = desk.nodes.node(1).port();
+    let port = machines.nodes.node(1).port();
     // The test's host keys are not in the user's file.
-    let known = desk.nodes.folder().join("client/known_hosts");
+    let known = machines.nodes.folder().join("client/known_hosts");
     let config = format!(
         "{}Host *\n  UserKnownHostsFile {}\n  IdentityAgent none\n",
         ran.stdout,
         known.display()
     );
-    desk.kg.write("config", &config);
+    machines.kg.write("config", &config);
     let ended = Command::new("ssh")
         .arg("-F")
-        .arg(desk.kg.path("config"))
+        .arg(machines.kg.path("config"))
         .args([
             "-o",
             "BatchMode=yes",
@@ -431,13 +473,15 @@ fn the_stanzas_name_the_nodes_of_the_cluster_where_none_is_installed() {
 
 #[test]
 fn a_rotation_destroys_what_nobody_took() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    desk.install().success();
-    let sealed = desk.kg.sealed("SELECT secret FROM ssh_keys");
-    desk.run("rotate prod").success();
-    let stored = std::fs::read(desk.kg.store()).expect("bytes");
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    machines.install().success();
+    let sealed = machines.kg.sealed("SELECT secret FROM ssh_keys");
+    machines.run("rotate prod").success();
+    let stored = std::fs::read(machines.kg.store()).expect("bytes");
     assert!(!super::holds_part(&stored, &sealed));
-    let sql = rusqlite::Connection::open(desk.kg.store()).expect("open");
+    let sql = rusqlite::Connection::open(machines.kg.store()).expect("open");
     let old: String = sql
         .query_row(
             "SELECT custody || ' ' || place FROM ssh_keys WHERE generation = 1",
@@ -455,16 +499,18 @@ fn a_new_key_that_does_not_log_in_replaces_nothing() {
     let old = include_str!("../../../src/secrets/key_pair/keys/rsa2048.pkcs1");
     kg.write("old.key", old);
     kg.run("ssh-key import prod old.key").success();
-    let mut desk = Desk { kg, nodes };
-    desk.install().success();
-    let old = desk.public();
+    let mut machines = Machines { kg, nodes };
+    machines.install().success();
+    let old = machines.public();
     // From here on only RSA keys log in: the old one puts the new line there, and no more.
-    desk.nodes
+    machines
+        .nodes
         .configure("PubkeyAcceptedAlgorithms rsa-sha2-256,rsa-sha2-512");
-    desk.run("rotate prod")
+    machines
+        .run("rotate prod")
         .exit(6)
         .says("the old one stays the cluster's key");
-    assert_eq!(desk.public(), old);
-    assert!(desk.lines(0).contains(&old), "{}", desk.lines(0));
-    desk.kg.run("status").exit(6).says("is on no node yet");
+    assert_eq!(machines.public(), old);
+    assert!(machines.lines(0).contains(&old), "{}", machines.lines(0));
+    machines.kg.run("status").exit(6).says("is on no node yet");
 }

@@ -1,6 +1,6 @@
 //! Ways into a node that is not entered as root by its operator: sudo, and a key that is at hand.
 
-use super::nodes::{Desk, login};
+use super::nodes::{Machines, login};
 use crate::home::{set_mode, write_at};
 
 /// A `sudo` of the test's own, whose root has another home; sshd reads that home's file too.
@@ -13,34 +13,42 @@ fn with_sudo_the_key_is_roots_and_proven_as_root() {
     if login() != "root" {
         return;
     }
-    let Some(mut desk) = Desk::new(1) else { return };
-    let bin = desk.kg.root().join("node-bin");
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    let bin = machines.kg.root().join("node-bin");
     std::fs::create_dir(&bin).expect("a folder");
     write_at(&bin.join("sudo"), SUDO);
     set_mode(&bin.join("sudo"), 0o755);
-    let roots = desk
+    let roots = machines
         .nodes
         .node(0)
         .home()
         .join("of-root/.ssh/authorized_keys");
-    desk.nodes.node_mut(0).also_read(roots.clone());
-    desk.nodes.node_mut(0).put_first_in_path(bin);
-    let before = desk.lines(0);
-    let node = desk.nodes.node(0).address();
-    let ran = desk.run(&format!("install prod --node {node} --sudo"));
+    machines.nodes.node_mut(0).also_read(roots.clone());
+    machines.nodes.node_mut(0).put_first_in_path(bin);
+    let before = machines.lines(0);
+    let node = machines.nodes.node(0).address();
+    let ran = machines.run(&format!("install prod --node {node} --sudo"));
     ran.success().says("is installed, proven by a login");
-    assert_eq!(desk.lines(0), before, "the login's own file is left alone");
-    let public = desk.public();
+    assert_eq!(
+        machines.lines(0),
+        before,
+        "the login's own file is left alone"
+    );
+    let public = machines.public();
     let roots = std::fs::read_to_string(roots).expect("root's file");
     assert_eq!(roots, format!("{public}\n"));
-    let config = desk.kg.run("ssh-key config prod");
+    let config = machines.kg.run("ssh-key config prod");
     config.success().says("User root");
 }
 
 #[test]
 fn sudo_needs_to_know_who_logs_in() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    let ran = desk
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    let ran = machines
         .kg
         .run("ssh-key install prod --node 127.0.0.1:1 --sudo");
     ran.exit(2).says("--user <LOGIN>");
@@ -50,21 +58,24 @@ fn sudo_needs_to_know_who_logs_in() {
 /// cluster's own key goes on.
 #[test]
 fn where_the_operators_way_fails_on_the_node_the_old_key_is_tried() {
-    let Some(mut desk) = Desk::new(1) else { return };
-    desk.install().success().says("proven by a login");
-    let (public, admin) = (desk.public(), desk.nodes.admin_line());
+    let Some(mut machines) = Machines::new(1) else {
+        return;
+    };
+    machines.install().success().says("proven by a login");
+    let (public, admin) = (machines.public(), machines.nodes.admin_line());
     let bound = "command=\"echo 'Please login as the user ubuntu'; exit 142\"";
     let file = format!("{bound} {admin}\n{public}\n");
-    desk.nodes.node(0).put_authorized_keys(&file);
-    let ran = desk.run("rotate prod");
+    machines.nodes.node(0).put_authorized_keys(&file);
+    let ran = machines.run("rotate prod");
     ran.success()
         .says("the old key is removed, and a login with it is refused");
-    let new = desk.public();
-    assert_eq!(desk.lines(0), format!("{bound} {admin}\n{new}\n"));
+    let new = machines.public();
+    assert_eq!(machines.lines(0), format!("{bound} {admin}\n{new}\n"));
     // Where no key is at hand, the node's words are what helps.
-    desk.nodes
+    machines
+        .nodes
         .node(0)
         .put_authorized_keys(&format!("{bound} {admin}\n"));
-    let ran = desk.run("rotate prod");
+    let ran = machines.run("rotate prod");
     ran.exit(6).says("Please login as the user ubuntu");
 }

@@ -16,7 +16,7 @@ use crate::home::{Home, Ran};
 use crate::serve::key_of;
 
 /// A server that serves.
-pub(crate) struct Desk {
+pub(crate) struct Server {
     /// Where people find it.
     pub(crate) url: String,
     port: u16,
@@ -26,7 +26,7 @@ pub(crate) struct Desk {
 }
 
 /// An answer of a server.
-pub(crate) struct Said {
+pub(crate) struct Answer {
     /// The status.
     pub(crate) status: u16,
     /// The head, in small letters.
@@ -37,7 +37,7 @@ pub(crate) struct Said {
     pub(crate) body: String,
 }
 
-impl Said {
+impl Answer {
     /// The body as a document.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no document: {}", self.body))
@@ -66,16 +66,16 @@ fn tag(key: &[u8], parts: &[&str]) -> Vec<u8> {
     context.sign().as_ref().to_vec()
 }
 
-impl Desk {
+impl Server {
     /// Puts a server up with TLS, for a cluster `prod` with self-service.
-    pub(crate) fn open(kg: &mut Home) -> Desk {
+    pub(crate) fn open(kg: &mut Home) -> Server {
         kg.add_user("desk", "server");
         kg.run("cluster set prod --self-service on").success();
-        Desk::with(kg, "--self-signed")
+        Server::with(kg, "--self-signed")
     }
 
     /// Puts a server up.
-    pub(crate) fn with(kg: &Home, proof: &str) -> Desk {
+    pub(crate) fn with(kg: &Home, proof: &str) -> Server {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
@@ -94,7 +94,7 @@ impl Desk {
         let env = Env::fixed(&fixture);
         let interrupt = env.interrupt.clone();
         let thread = std::thread::spawn(move || kubegrant::run(&args, env));
-        let desk = Desk {
+        let server = Server {
             url,
             port,
             fixture,
@@ -103,10 +103,10 @@ impl Desk {
         };
         // Not by connecting: a port that nobody listens at may be that of the caller.
         loop {
-            let is_over = desk.thread.as_ref().is_none_or(JoinHandle::is_finished);
-            let said = desk.said();
+            let is_over = server.thread.as_ref().is_none_or(JoinHandle::is_finished);
+            let said = server.stderr();
             if said.contains("Serving at") {
-                return desk;
+                return server;
             }
             assert!(!is_over, "{said}");
             std::thread::sleep(Duration::from_millis(10));
@@ -132,7 +132,7 @@ impl Desk {
 
     /// Logs somebody in on a machine of their own.
     pub(crate) fn log_in(&self, kg: &mut Home, user: &str) -> Fixture {
-        let far = Desk::far(kg, user);
+        let far = Server::far(kg, user);
         let ca = kg.root().join("state/kubegrant/serve-localhost.crt");
         let line = format!("login {} --ca-file {}", self.url, ca.display());
         kg.run_there(&far, &line).success();
@@ -170,14 +170,14 @@ impl Desk {
     }
 
     /// What it said so far.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         self.fixture.take_stderr()
     }
 
     /// Sends a request as it is, without TLS.
-    pub(crate) fn raw(&self, request: &[u8]) -> Said {
+    pub(crate) fn raw(&self, request: &[u8]) -> Answer {
         let connected = TcpStream::connect(("127.0.0.1", self.port));
-        let mut stream = connected.unwrap_or_else(|error| panic!("{error}: {}", self.said()));
+        let mut stream = connected.unwrap_or_else(|error| panic!("{error}: {}", self.stderr()));
         // It may answer, and hang up, before it has read everything.
         let _sent = stream.write_all(request);
         let mut answer = Vec::new();
@@ -185,7 +185,7 @@ impl Desk {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
-        Said {
+        Answer {
             status: status.unwrap_or_default(),
             head: head.to_lowercase(),
             lines: head.to_owned(),
@@ -194,7 +194,7 @@ impl Desk {
     }
 
     /// Sends a request with these lines in its head, and this body.
-    pub(crate) fn ask(&self, first: &str, head: &[&str], body: &str) -> Said {
+    pub(crate) fn ask(&self, first: &str, head: &[&str], body: &str) -> Answer {
         let mut text = format!("{first} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
         for line in head {
             text.push_str(line);
@@ -208,7 +208,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for Server {
     fn drop(&mut self) {
         self.interrupt.raise();
         if let Some(thread) = self.thread.take() {
