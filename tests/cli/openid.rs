@@ -18,8 +18,8 @@ pub(crate) fn issuer(kg: &Home, algorithm: Algorithm) -> OpenId {
     issuer
 }
 
-/// A server where people log in with this issuer.
-fn server(kg: &mut Home, issuer: &OpenId) -> Server {
+/// A server where people log in with this issuer, with these flags.
+pub(crate) fn put_up(kg: &mut Home, issuer: &OpenId, flags: &str) -> Server {
     kg.run(&format!(
         "organization set-oidc --issuer {} --client-id kubegrant",
         issuer.url()
@@ -28,10 +28,7 @@ fn server(kg: &mut Home, issuer: &OpenId) -> Server {
     kg.add_user("desk", "server");
     kg.run("cluster set prod --self-service on").success();
     let ca = kg.path("issuer.crt");
-    Server::with(
-        kg,
-        &format!("--self-signed --oidc-ca-file {}", ca.display()),
-    )
+    Server::with(kg, &format!("{flags} --oidc-ca-file {}", ca.display()))
 }
 
 /// Somebody's machine without any key.
@@ -120,7 +117,7 @@ fn who_has_no_key_comes_by_the_issuer_at_a_terminal() {
     kg.run("user add erin --email erin@acme.example").success();
     kg.run("access grant erin -c prod --level read").success();
     let issuer = issuer(&kg, Algorithm::Rs256);
-    let server = server(&mut kg, &issuer);
+    let server = put_up(&mut kg, &issuer, "--self-signed");
     let erin = json!({"sub": "9", "email": "erin@acme.example", "email_verified": true});
     issuer.log_in(Some(erin));
     let far = keyless(&kg, "erin");
@@ -176,7 +173,7 @@ fn a_browser_comes_by_the_issuer_and_goes_as_it_came() {
     issuer.demand("s e&cret");
     kg.write("secret", "s e&cret\n");
     crate::home::set_mode(&kg.path("secret"), 0o600);
-    drop(server(&mut kg, &issuer));
+    drop(put_up(&mut kg, &issuer, "--self-signed"));
     let (ca, secret) = (kg.path("issuer.crt"), kg.path("secret"));
     let server = Server::with(
         &kg,
@@ -271,7 +268,7 @@ fn a_job_logs_in_with_the_token_of_its_run() {
     );
     kg.run(&line).success().says("kubegrant login URL --job");
     kg.run("access grant deploy -c prod --level read").success();
-    let server = server(&mut kg, &issuer);
+    let server = put_up(&mut kg, &issuer, "--self-signed");
     let far = keyless(&kg, "deploy");
     let login = format!("login {} --ca-file {} --job", server.url, ca(&kg));
     kg.run_there(&far, &login)

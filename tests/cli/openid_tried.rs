@@ -6,22 +6,23 @@ use kubegrant_sandbox::openid::{Algorithm, OpenId};
 use serde_json::{Value, json};
 
 use crate::home::Home;
-use crate::openid::issuer;
+use crate::openid::{issuer, put_up};
 use crate::serve::home;
 use crate::server::{Answer, Server};
 
 const JSON: &str = "content-type: application/json";
 
-fn put_up(kg: &mut Home, issuer: &OpenId, more: &str) -> Server {
-    kg.run(&format!(
-        "organization set-oidc --issuer {} --client-id kubegrant",
+/// A server without TLS, and a job that logs in with tokens of an issuer that have this claim.
+fn with_job(claim: &str) -> (Home, OpenId, Server) {
+    let mut kg = home();
+    let issuer = issuer(&kg, Algorithm::EdDsa);
+    let line = format!(
+        "user add deploy --job --issuer {} --claim {claim}",
         issuer.url()
-    ))
-    .success();
-    kg.add_user("desk", "server");
-    kg.run("cluster set prod --self-service on").success();
-    let ca = kg.path("issuer.crt");
-    Server::with(kg, &format!("{more} --oidc-ca-file {}", ca.display()))
+    );
+    kg.run(&line).success();
+    let server = put_up(&mut kg, &issuer, "--behind-proxy");
+    (kg, issuer, server)
 }
 
 fn parameter<'a>(address: &'a str, name: &str) -> &'a str {
@@ -197,14 +198,7 @@ fn one_beside_keeps_nobody_from_the_issuer() {
 
 #[test]
 fn a_flood_at_a_cold_issuer_asks_it_once() {
-    let mut kg = home();
-    let issuer = issuer(&kg, Algorithm::EdDsa);
-    kg.run(&format!(
-        "user add deploy --job --issuer {} --claim a=b",
-        issuer.url()
-    ))
-    .success();
-    let server = put_up(&mut kg, &issuer, "--behind-proxy");
+    let (_kg, issuer, server) = with_job("a=b");
     issuer.slow("/keys", Duration::from_secs(2));
     let token = issuer.token("x", &json!({"sub": "x"}));
     let body = json!({"token": token}).to_string();
@@ -223,14 +217,7 @@ fn a_flood_at_a_cold_issuer_asks_it_once() {
 
 #[test]
 fn an_issuer_that_fails_is_not_asked_at_each_strangers_word() {
-    let mut kg = home();
-    let issuer = issuer(&kg, Algorithm::EdDsa);
-    kg.run(&format!(
-        "user add deploy --job --issuer {} --claim a=b",
-        issuer.url()
-    ))
-    .success();
-    let server = put_up(&mut kg, &issuer, "--behind-proxy");
+    let (_kg, issuer, server) = with_job("a=b");
     issuer.break_path("/keys", 500);
     let token = issuer.token("x", &json!({"sub": "x"}));
     let body = json!({"token": token}).to_string();
@@ -353,14 +340,7 @@ fn words_that_are_let_pass() {
 
 #[test]
 fn ways_do_not_mix() {
-    let mut kg = home();
-    let issuer = issuer(&kg, Algorithm::EdDsa);
-    kg.run(&format!(
-        "user add deploy --job --issuer {} --claim repository=acme/shop",
-        issuer.url()
-    ))
-    .success();
-    let server = put_up(&mut kg, &issuer, "--behind-proxy");
+    let (mut kg, issuer, server) = with_job("repository=acme/shop");
     kg.run("user set-oidc bob --subject 248289").success();
     issuer.log_in(Some(bob()));
     let job = issuer.token(&server.url, &json!({"sub":"j","repository":"acme/shop"}));
@@ -521,14 +501,7 @@ fn a_store_that_is_not_relied_upon_is_said_to_be_so() {
 
 #[test]
 fn an_auditor_sees_whose_word_it_was() {
-    let mut kg = home();
-    let issuer = issuer(&kg, Algorithm::EdDsa);
-    kg.run(&format!(
-        "user add deploy --job --issuer {} --claim repository=acme/shop",
-        issuer.url()
-    ))
-    .success();
-    let server = put_up(&mut kg, &issuer, "--behind-proxy");
+    let (mut kg, issuer, server) = with_job("repository=acme/shop");
     let job = issuer.token(
         &server.url,
         &json!({"sub":"repo:acme/shop:ref:refs/heads/x","repository":"acme/shop","run_id":"4711"}),
