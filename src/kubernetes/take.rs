@@ -8,30 +8,23 @@
 //! - finalizers on our own accounts and lists are taken off: nobody but us has anything to finish;
 //! - bindings that somebody else made for an account that ends are named, and lose it too.
 
+mod account;
 mod confirm;
+mod lists;
 mod many;
 mod others;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, Preconditions};
-use serde_json::json;
-use tokio::time::Instant;
-
+use self::account::Gone;
 use self::confirm::Doubts;
+use self::lists::Dropped;
 use super::connection::Connection;
 use super::error::Error;
-use super::leaving::{FOLLOW_MAX, Further, ListAt, PAUSE, PAUSE_MAX, Rules, Still, still_let_in};
-use super::list::{Found, Scope};
-use super::lists::{List, called, gone};
-use super::objects;
-use super::reconcile::CONCURRENCY;
+use super::leaving::{Further, ListAt, Rules, Still, still_let_in};
 use crate::domain::access::Power;
-use crate::domain::account_name::{self, AccountName};
+use crate::domain::account_name::AccountName;
 use crate::domain::binding::Bound;
 use crate::domain::credential::CredentialId;
 use crate::domain::installation::InstallationId;
@@ -141,17 +134,6 @@ impl Taken {
     }
 }
 
-/// A list as it was, and what was done to it; nothing where it was gone when it was to be changed,
-/// which is not believed yet.
-type Change = (List, Option<Step>);
-
-/// Accounts off one list: the list as it was where any of them was on it, and what became of it.
-struct Dropped {
-    place: Place,
-    name: String,
-    result: Result<Option<Change>, Error>,
-}
-
 /// The lists that are ours by their very names: a name that only begins like ours can be anybody's.
 #[derive(Debug)]
 struct Ours {
@@ -179,14 +161,6 @@ impl Ours {
     fn has(&self, place: &Place, name: &str) -> bool {
         self.is_level(name) || self.lists.contains(&(place.clone(), name.to_owned()))
     }
-}
-
-/// An account that is gone.
-#[derive(Debug, Clone, Copy)]
-struct Gone {
-    since: Instant,
-    /// Whether it was still there when it was looked for.
-    by_us: bool,
 }
 
 impl Connection {
@@ -282,289 +256,6 @@ impl Connection {
         self.look_behind(ended, &doubts, &mut taken).await;
         taken
     }
-
-    /// Takes accounts off the lists of the levels, and off those of bound roles, all side by side.
-    async fn drop_from_lists(&self, ended: &Ended<'_>) -> Vec<Dropped> {
-        let mut lists: BTreeSet<(Place, String)> = BTreeSet::new();
-        let of_shards = ended.accounts.iter().flat_map(|it| ended.shards(it.shard));
-        for shard in of_shards.collect::<BTreeSet<Shard>>() {
-            let level = |role| (None, plan::list_name(&self.installation, role, shard));
-            lists.extend(plan::LEVELS.map(level));
-        }
-        for it in &ended.bound {
-            let own = it.lists(ended, &self.installation).into_iter();
-            lists.extend(own.map(|list| (it.bound.place.clone(), list)));
-        }
-        let named = stream::iter(lists)
-            .map(|(place, name)| async move {
-                let accounts = who_leaves(ended, &place, &name, &self.installation);
-                let result = self.drop_from_list(&place, &name, &accounts, None).await;
-                Dropped {
-                    place,
-                    name,
-                    result,
-                }
-            })
-            .buffer_unordered(CONCURRENCY)
-            .collect::<Vec<_>>();
-        let (named, written) = futures::join!(named, self.drop_from_namespaces(ended));
-        named.into_iter().chain(written).collect()
-    }
-
-    /// Takes writers off the list of each namespace. They are found by their one name, which nobody
-    /// can take off, and of which there is one a namespace: no tenant can make them many.
-    async fn drop_from_namespaces(&self, ended: &Ended<'_>) -> Vec<Dropped> {
-        let is_writer = |ending: &&Ending<'_>| ending.power == Power::Write;
-        let writers: Vec<&Ending<'_>> = ended.accounts.iter().filter(is_writer).collect();
-        let of_shards = writers.iter().flat_map(|it| ended.shards(it.shard));
-        let of_shards: BTreeSet<Shard> = of_shards.collect();
-        let accounts = &writers.iter().map(|it| it.account).collect();
-        let dropped = of_shards.into_iter().map(|shard| async move {
-            let name = plan::list_name(&self.installation, "edit", shard);
-            self.drop_from_lists_named(&name, accounts).await
-        });
-        let dropped = futures::future::join_all(dropped).await;
-        dropped.into_iter().flatten().collect()
-    }
-
-    /// The same of the lists of one name.
-    async fn drop_from_lists_named(&self, name: &str, writers: &BTreeSet<&str>) -> Vec<Dropped> {
-        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-        let keep = |found: Found<RoleBinding>| match found {
-            Found::Object(found) => Some((found.metadata.namespace.clone(), Some(found.into()))),
-            // One that is too large for a list is read by itself.
-            Found::TooLarge(outline) => Some((outline.into_meta().namespace, None)),
-        };
-        let listed = self.list("the lists of write", Scope::Everywhere, &by_name, keep);
-        let listed: Vec<(Place, Option<List>)> = match listed.await {
-            Ok(listed) => listed.items,
-            Err(error) => {
-                return vec![Dropped {
-                    place: None,
-                    name: name.to_owned(),
-                    result: Err(error),
-                }];
-            }
-        };
-        stream::iter(listed)
-            .map(|(place, list)| async move {
-                let result = self.drop_from_list(&place, name, writers, list).await;
-                Dropped {
-                    place,
-                    name: name.to_owned(),
-                    result,
-                }
-            })
-            .buffer_unordered(CONCURRENCY)
-            .collect()
-            .await
-    }
-
-    /// Takes accounts off one list; a list that is empty then goes.
-    async fn drop_from_list(
-        &self,
-        place: &Place,
-        name: &str,
-        accounts: &BTreeSet<&str>,
-        mut read: Option<List>,
-    ) -> Result<Option<Change>, Error> {
-        // One that somebody else removed while we did is to be verified as ours is.
-        let mut going = None;
-        for _ in 0..CONFLICTS_MAX {
-            let found = match read.take() {
-                Some(found) => Some(found),
-                None => self.list_at(place, name).await?,
-            };
-            let Some(found) = found else {
-                return Ok(going.map(|list| (list, None)));
-            };
-            let leaves = |account: &String| accounts.contains(account.as_str());
-            if !found.accounts().any(|account| leaves(&account)) {
-                return Ok(None);
-            }
-            let all = found.accounts();
-            let stay: BTreeSet<String> = all.filter(|account| !leaves(account)).collect();
-            // Nobody stays, and nothing holds it: one step where two are needed otherwise.
-            let stays_empty = self.keeps_lists && self.is_first_of_level(name);
-            if stay.is_empty() && found.is_free() && !stays_empty {
-                match self.remove_list(place, name, &found).await {
-                    Ok(true) => return Ok(Some((found, Some(deleted(place, name))))),
-                    // Somebody wrote to it, keeps it, or removed it: it is read again.
-                    Ok(false) => {
-                        going = Some(found);
-                        continue;
-                    }
-                    Err(error) if error.is_conflict() || error.is_not_found() => {
-                        going = Some(found);
-                        continue;
-                    }
-                    // Where deleting is refused, emptying may not be.
-                    Err(error) if error.is_of_one_object() => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let list = match self.write_list(place, name, &stay, found.version()).await {
-                Ok(list) => list,
-                Err(error) if error.is_conflict() => continue,
-                Err(error) if error.is_not_found() => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let (place, name) = (place.clone(), name.to_owned());
-            if !stay.is_empty() || stays_empty {
-                let step = Step::SetBinding {
-                    place,
-                    name,
-                    accounts: stay,
-                    resource_version: String::new(),
-                };
-                return Ok(Some((found, Some(step))));
-            }
-            self.delete_empty(&place, &name, list).await;
-            return Ok(Some((found, Some(deleted(&place, &name)))));
-        }
-        Err(Error::changed_meanwhile(&called(place, name)))
-    }
-
-    /// Ends the accounts that mint for those that end; gives which could not be, by their place.
-    async fn end_renewers(&self, ended: &Ended<'_>) -> Vec<(usize, Error)> {
-        let renewers = ended.accounts.iter().enumerate();
-        let renewers = renewers.filter_map(|(at, it)| Some((at, it, it.renewer()?)));
-        stream::iter(renewers)
-            .map(|(at, it, renewer)| async move {
-                let (home, label) = account_name::parts(&renewer);
-                let role = plan::binding_name(&self.installation, &format!("renew:{label}"));
-                self.remove_renewal(home.namespace(), &role).await;
-                let account = Ending {
-                    account: &renewer,
-                    ..*it
-                };
-                self.end_account(&account)
-                    .await
-                    .err()
-                    .map(|error| (at, error))
-            })
-            .buffer_unordered(CONCURRENCY)
-            .filter_map(|failed| async { failed })
-            .collect()
-            .await
-    }
-
-    /// Whether a list is the first of those of view, or of write.
-    fn is_first_of_level(&self, name: &str) -> bool {
-        let is_it = |role| plan::list_name(&self.installation, role, Shard::FIRST) == name;
-        is_it("view") || is_it("edit")
-    }
-
-    /// Deletes a list that was emptied, while nobody came onto it. Empty it gives nothing: where it
-    /// stays for a while, that is nobody's loss.
-    async fn delete_empty(&self, place: &Place, name: &str, emptied: List) {
-        let mut list = Some(emptied);
-        for _ in 0..CONFLICTS_MAX {
-            let Some(empty) = list.filter(|list| list.subjects.is_empty()) else {
-                return;
-            };
-            let unchanged = Preconditions {
-                uid: empty.meta.uid,
-                resource_version: empty.meta.resource_version,
-            };
-            match self.delete_list(place, name, unchanged).await {
-                Err(error) if error.is_conflict() => {}
-                _ => return,
-            }
-            list = self.list_at(place, name).await.ok().flatten();
-        }
-    }
-
-    /// Deletes one account, whoever would keep it; gives when it was seen to be gone.
-    async fn end_account(&self, ending: &Ending<'_>) -> Result<Gone, Error> {
-        let (accounts, name) = self.account(ending.account);
-        let namespace = account_name::parts(ending.account).0.namespace();
-        let what = format!("account '{name}' in namespace '{namespace}'");
-        let started = Instant::now();
-        let mut pause = PAUSE;
-        let (mut held, mut by_us) = (None, false);
-        loop {
-            let found = accounts.get_metadata_opt(name).await;
-            let found = found.map_err(|error| Error::from_kube(error, &what))?;
-            let Some(found) = found else {
-                // What we did not delete is gone when no list shows it, not when one answer says so.
-                if !by_us && self.lists_account(ending.account).await? {
-                    if started.elapsed() > FOLLOW_MAX {
-                        return Err(Error::inconsistent(&format!("{what} is there and is not")));
-                    }
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
-                    continue;
-                }
-                return Ok(Gone {
-                    since: Instant::now(),
-                    by_us,
-                });
-            };
-            by_us = true;
-            let meta = found.metadata;
-            if self.is_of_another_installation(&meta) {
-                return Err(Error::foreign(&what));
-            }
-            if started.elapsed() > FOLLOW_MAX {
-                return Err(Error::held(&what, &finalizers(&meta), held));
-            }
-            if !finalizers(&meta).is_empty()
-                && let Err(error) = self.free_account(ending.account, &meta).await
-                && !error.is_conflict()
-            {
-                held = Some(error);
-            }
-            if meta.deletion_timestamp.is_none() {
-                let uid = Preconditions {
-                    uid: meta.uid,
-                    ..Preconditions::default()
-                };
-                let params = DeleteParams::default().preconditions(uid);
-                let deleted = accounts.delete(name, &params).await.map(drop);
-                match gone(deleted, &what) {
-                    Err(error) if error.is_conflict() => {}
-                    other => other?,
-                }
-            } else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-        }
-    }
-
-    /// Whether a list shows an account.
-    pub(super) async fn lists_account(&self, account: &str) -> Result<bool, Error> {
-        let (home, name) = account_name::parts(account);
-        let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-        let there = Scope::Namespace(home.namespace());
-        let keep = |meta: ObjectMeta| meta.name;
-        let listed = self.list_metadata::<ServiceAccount, _>("our accounts", there, &by_name, keep);
-        Ok(!listed.await?.is_empty())
-    }
-
-    /// Takes the finalizers off an account of ours.
-    pub(super) async fn free_account(&self, account: &str, meta: &ObjectMeta) -> Result<(), Error> {
-        let change = json!({ "metadata": { "uid": meta.uid, "finalizers": null } });
-        let params = PatchParams {
-            field_manager: Some(objects::KUBEGRANT.into()),
-            ..PatchParams::default()
-        };
-        let what = format!("the finalizers of account '{account}'");
-        let (accounts, name) = self.account(account);
-        let change = Patch::Merge(change);
-        let freed = accounts.patch_metadata(name, &params, &change).await;
-        gone(freed.map(drop), &what)
-    }
-}
-
-fn deleted(place: &Place, name: &str) -> Step {
-    Step::DeleteBinding {
-        place: place.clone(),
-        name: name.to_owned(),
-        uid: String::new(),
-        empty_first: true,
-    }
 }
 
 /// The lists that accounts stay on, as far as the store alone says.
@@ -591,8 +282,4 @@ fn who_leaves<'a>(
         .filter(|it| it.bound.place == *place && it.lists(ended, installation).contains(name))
         .map(|it| it.account);
     accounts.chain(bound).collect()
-}
-
-fn finalizers(meta: &ObjectMeta) -> Vec<String> {
-    meta.finalizers.clone().unwrap_or_default()
 }

@@ -6,7 +6,8 @@ use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Preconditions};
 use tokio::time::Instant;
 
-use super::{Ending, Gone, finalizers};
+use super::account::finalizers;
+use super::{Ending, Gone};
 use crate::domain::account_name;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error;
