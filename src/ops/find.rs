@@ -1,5 +1,9 @@
 //! Finding what a request is about, as far as the actor may see it.
 
+mod help;
+
+use self::help::{RefusedOn, active, help, owners_of};
+pub(super) use self::help::{admins, who_restores};
 use super::journal::Journal;
 use super::{Error, Obstacle};
 use crate::domain::access::{self, Access};
@@ -200,22 +204,6 @@ pub(super) fn denied(
     journal.deny(app, denial, cluster, &actor.user, help)
 }
 
-/// The names of the active owners and admins, for people.
-pub(super) fn admins(app: &App) -> Result<String, Error> {
-    active(app, |_| true)
-}
-
-/// The names of those of them, for people.
-fn active(app: &App, wanted: impl Fn(&User) -> bool) -> Result<String, Error> {
-    let users = app.store()?.read(store::users::admins)?;
-    let names: Vec<String> = users
-        .into_iter()
-        .filter(|user| user.active && wanted(user))
-        .map(|user| format!("'{}'", user.name))
-        .collect();
-    Ok(names.join(" or "))
-}
-
 /// A cluster that the actor asked about, with what they have on it.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -348,68 +336,6 @@ pub(super) fn cluster(
     }
 }
 
-/// Who can give somebody their access back after an admin revoked it, and how.
-pub(super) fn who_restores(app: &App, user: &User, cluster: &ClusterName) -> Result<String, Error> {
-    Ok(format!(
-        "ask {} to run `kubegrant team restore {} --cluster {cluster}`",
-        admins(app)?,
-        user.name
-    ))
-}
-
-/// What was refused on a cluster.
-struct RefusedOn<'a> {
-    denial: &'a Denial,
-    action: ClusterAction,
-    /// The cluster as it was named.
-    name: &'a ClusterName,
-    /// The cluster, where there is one.
-    cluster: Option<Cluster>,
-    /// What the actor is in its project.
-    project: Option<ProjectRole>,
-}
-
-/// What would help whoever was refused on a cluster.
-fn help(app: &App, actor: &Principal, refused: RefusedOn<'_>) -> Result<Vec<String>, Error> {
-    let RefusedOn {
-        denial,
-        action,
-        name,
-        cluster,
-        project,
-    } = refused;
-    Ok(match (denial, cluster) {
-        (Denial::Archived(_), _) => {
-            vec![format!("run `kubegrant cluster unarchive {name}`")]
-        }
-        (Denial::Protected(_), _) => {
-            vec![format!("run `kubegrant cluster unprotect {name}`")]
-        }
-        (Denial::NotArchived, _) => vec![],
-        (Denial::AccessRevoked, _) => vec![who_restores(app, &actor.user, name)?],
-        (_, Some(cluster)) if project.is_some() && action == ClusterAction::OwnKubeconfig => {
-            let name = &cluster.name;
-            vec![format!(
-                "take the project's: `kubegrant kubeconfig download {name} --shared`"
-            )]
-        }
-        (_, Some(cluster)) if action == ClusterAction::SharedKubeconfig => {
-            vec![match cluster.project {
-                None => {
-                    format!("it is in no project: `kubegrant cluster set {name} --project PROJECT`")
-                }
-                Some(_) => format!(
-                    "become a member: `kubegrant project add-member {} --project PROJECT \
-                             --role viewer`",
-                    actor.user.name
-                ),
-            }]
-        }
-        (_, Some(cluster)) => helpers(app, &cluster, action)?,
-        _ => vec![],
-    })
-}
-
 /// Finds a project and asks the rules; an unknown and a hidden one are answered alike.
 pub(super) fn project(
     app: &App,
@@ -457,22 +383,6 @@ pub(super) fn project(
     }
 }
 
-/// The project's owners who could help, for people.
-fn owners_of(app: &App, project: &Project, action: ProjectAction) -> Result<String, Error> {
-    if action == ProjectAction::Manage {
-        return Ok(String::new());
-    }
-    let owners = app.store()?.read(|tx| {
-        let members = store::projects::members(tx, project.id)?.into_iter();
-        let owners = members.filter(|member| member.role == ProjectRole::Owner);
-        store::users::get_each(tx, &owners.map(|member| member.user).collect())
-    })?;
-    let active = owners.values().filter(|user| user.active);
-    let mut names: Vec<String> = active.map(|it| format!("'{}' or ", it.name)).collect();
-    names.sort();
-    Ok(names.concat())
-}
-
 /// Reads a cluster again: what was read before its lock was held may have changed since.
 pub(super) fn again(app: &App, cluster: &Cluster) -> Result<Cluster, Error> {
     let found = app
@@ -484,21 +394,6 @@ pub(super) fn again(app: &App, cluster: &Cluster) -> Result<Cluster, Error> {
             name: cluster.name.clone(),
             similar: vec![],
         })
-}
-
-/// Who could help on a cluster: its owner, where owners may, and the organization's owners and
-/// admins.
-fn helpers(app: &App, cluster: &Cluster, action: ClusterAction) -> Result<Vec<String>, Error> {
-    let owner_may = action.is_for_cluster_owners();
-    let owner = match cluster.owner.filter(|_| owner_may) {
-        Some(owner) => app.store()?.read(|tx| store::users::get(tx, owner))?,
-        None => None,
-    };
-    let owner = owner
-        .filter(|user| user.active)
-        .map(|user| format!("its owner '{}' or ", user.name))
-        .unwrap_or_default();
-    Ok(vec![format!("ask {owner}{}", admins(app)?)])
 }
 
 /// The names of the clusters that the actor may see.

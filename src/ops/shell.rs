@@ -4,34 +4,32 @@
 //! process holds a lock; whoever brings the cluster up to date and finds the lock free, or its
 //! time over, ends it.
 
+mod asked;
 mod child;
+mod end;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::TimeDelta;
 
 pub(crate) use child::{Exit, Seat};
 
+use self::asked::{Asked, ask, record, refuse_for_nobody};
+pub(crate) use self::end::end;
+use self::end::forget;
 use super::journal::Journal;
 use super::kubeconfig::{self, mint_and_try};
-use super::{
-    Applied, Done, Error, Intent, Obstacle, Planned, Unasked, change, excess, find, reconciling,
-    reseal,
-};
+use super::{Done, Error, Intent, Obstacle, Planned, Unasked, excess, find, reconciling, reseal};
 use crate::artifact::file::{Overwrite, ensure_private_dir, read_bounded, write_private};
 use crate::artifact::kubeconfig::{KubeconfigFields, Login, render};
 use crate::domain::access::{Level, Power};
 use crate::domain::account_name::AccountName;
-use crate::domain::action::Action;
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::cluster::Cluster;
-use crate::domain::credential::{
-    Credential, CredentialId, Delivery, State, Subject, TTL_SECONDS_MIN,
-};
+use crate::domain::credential::{CredentialId, Delivery, State, Subject, TTL_SECONDS_MIN};
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;
-use crate::domain::policy::{ClusterAction, Denial};
 use crate::domain::refusal::Refusal;
 use crate::domain::subject::SubjectName;
 use crate::domain::text;
@@ -43,7 +41,7 @@ use crate::kubernetes::observe::Look;
 use crate::secrets::{ExposeSecret, Recipient, SecretString, seal_file};
 use crate::session::{App, Principal, SHELL_FOLDER, Session, ShellLife};
 use crate::store::shells::NewShell;
-use crate::store::{self, ReadTxn};
+use crate::store::{self};
 
 /// The largest kubeconfig of a shell, in bytes: one cluster with its authorities.
 const BYTES_MAX: usize = 1024 * 1024;
@@ -154,93 +152,6 @@ pub(crate) async fn run_received(
     // A folder that holds something else stays.
     let _removed = std::fs::remove_dir(&seat.folder);
     ran
-}
-
-/// Who asked, and what they may have.
-struct Asked {
-    actor: Principal,
-    journal: Journal,
-    cluster: Cluster,
-    power: Power,
-    ends_at: Option<Timestamp>,
-}
-
-fn ask(session: &Session, wanted: &ShellRequest) -> Result<Asked, Error> {
-    let (actor, journal) = find::acting(session, Action::Shell)?;
-    let asks = ClusterAction::OwnKubeconfig;
-    let found = find::cluster(session, &actor, &journal, &wanted.cluster, asks)?;
-    let journal = journal.cluster(&found.cluster).user(&actor.user);
-    let has = found.access.power();
-    let level = match wanted.level {
-        None => has,
-        Some(Level::Read) => Some(Power::Read),
-        Some(Level::Write) => Some(Power::Write),
-    };
-    // Lower is fine, higher never is.
-    let power = level.filter(|level| has.is_some_and(|has| *level <= has));
-    let Some(power) = power else {
-        let has = match has {
-            None | Some(Power::Bound) => "no level",
-            Some(has) => has.as_str(),
-        };
-        return Err(Error::Obstacle(Obstacle::ShellHasMore {
-            user: actor.user.name,
-            has,
-            cluster: wanted.cluster.clone(),
-        }));
-    };
-    Ok(Asked {
-        actor,
-        journal,
-        power,
-        ends_at: found.access.ends_at(),
-        cluster: found.cluster,
-    })
-}
-
-/// Whether the rules still allow on the rows of a transaction what they allowed before it.
-fn may_still(app: &App, tx: &ReadTxn<'_>, asked: &Asked) -> store::Result<bool> {
-    let (actor, cluster) = (&asked.actor, &asked.cluster);
-    let action = ClusterAction::OwnKubeconfig;
-    if !change::is_allowed_on(app, tx, actor, cluster, action)? {
-        return Ok(false);
-    }
-    let user = store::users::get(tx, actor.user.id)?;
-    let Some((user, cluster)) = user.zip(store::clusters::get(tx, cluster.id)?) else {
-        return Ok(false);
-    };
-    let has = find::access_of(tx, app, &user, &cluster)?;
-    Ok(has.power() >= Some(asked.power))
-}
-
-/// Records a shell, if the rules still allow it: the API server may have been slow, and who lost their
-/// access meanwhile begins nothing.
-fn record(
-    app: &App,
-    asked: &Asked,
-    new: &NewShell<'_>,
-    excess: &[String],
-) -> Result<Option<(CredentialId, EventSeq)>, Error> {
-    app.store()?.write(|tx| {
-        if !may_still(app, tx, asked)? {
-            return Ok(None);
-        }
-        let (user, although) = (&asked.actor.user.name, excess::although(excess));
-        let detail = format!("a shell of '{user}' ({}){although}", asked.power);
-        let journal = &asked.journal;
-        let request = journal.record(app, tx, Phase::Requested, detail, None)?;
-        Ok(Some((store::shells::insert(tx, new)?, request)))
-    })
-}
-
-/// Refuses what would run a program here at the word of somebody at another machine.
-fn refuse_for_nobody(session: &Session, asked: &Asked) -> Result<(), Error> {
-    if !session.workspace.is_for_nobody_here() {
-        return Ok(());
-    }
-    let (cluster, user, denial) = (&asked.cluster, &asked.actor.user, Denial::NotServed);
-    let journal = &asked.journal;
-    Err(journal.deny(session, denial, Some(&cluster.name), user, vec![]))
 }
 
 /// Issues a credential for one shell, and writes its kubeconfig where only the user can read it.
@@ -519,74 +430,4 @@ fn make_folder(session: &Session, label: &str) -> Result<PathBuf, Error> {
         }
     }
     Err(failed.map_or_else(|| Error::Obstacle(Obstacle::NoPlaceForShell), Error::File))
-}
-
-/// How a shell's credential ended.
-#[derive(Debug)]
-pub(crate) struct EndedShell {
-    /// How far its end came.
-    pub(crate) applied: Applied,
-    /// Why it had been ended before the command was.
-    pub(crate) before: Option<String>,
-}
-
-/// Ends a shell's credential, and removes its files.
-pub(crate) async fn end(session: &Session, begun: Begun) -> Result<EndedShell, Error> {
-    let Begun {
-        cluster,
-        id,
-        account,
-        journal,
-        request,
-        life,
-        folder,
-        ..
-    } = begun;
-    // The file first: whatever follows, nobody finds it.
-    forget(&folder);
-    let ended = end_credential(session, &cluster, id, &journal, request).await;
-    drop(life);
-    session.bury_shell(&account);
-    ended
-}
-
-fn forget(folder: &Path) {
-    for name in crate::session::SHELL_FILES {
-        // A child that tidied up itself did us a favour.
-        let _removed = std::fs::remove_file(folder.join(name));
-    }
-}
-
-async fn end_credential(
-    session: &Session,
-    cluster: &Cluster,
-    id: CredentialId,
-    journal: &Journal,
-    request: EventSeq,
-) -> Result<EndedShell, Error> {
-    let look = || -> Result<Option<Credential>, Error> {
-        Ok(session
-            .store()?
-            .read(|tx| store::credentials::get(tx, id))?)
-    };
-    let found = look()?;
-    let before = found
-        .as_ref()
-        .filter(|it| !it.state.is_live())
-        .and_then(|it| it.ended_because.clone());
-    if found.is_none_or(|found| found.state == State::Revoked) {
-        let applied = Applied::default();
-        return Ok(EndedShell { applied, before });
-    }
-    // Decided before anything is waited for: from here on it is pending at worst.
-    session.store()?.write(|tx| {
-        if let Some(credential) = store::credentials::get(tx, id)? {
-            let snapshot = reconciling::snapshot(tx, cluster.id)?;
-            let end = [snapshot.end_of(&credential, "the shell has ended")];
-            reconciling::commit(session, tx, &snapshot, &end, journal, Some(request))?;
-        }
-        Ok::<_, Error>(())
-    })?;
-    let applied = reconciling::reconcile_taking(session, cluster, journal, Some(request)).await?;
-    Ok(EndedShell { applied, before })
 }
