@@ -3,7 +3,9 @@
 //! A change decides on these rows and on nothing else. [`ClusterSnapshot::apply`] does to them what
 //! the store does to the tables, so that what follows from a change is known before it is made.
 
+mod apply;
 mod desired;
+mod ending;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod issuer;
@@ -16,14 +18,14 @@ use std::sync::Arc;
 use super::Timestamp;
 use super::access::{self, Access, Grant, Power};
 use super::account_name::AccountName;
-use super::binding::{Binding, BindingId};
+use super::binding::Binding;
 use super::cluster::{Cluster, FormerManager};
-use super::credential::{Credential, CredentialId, State, Subject};
+use super::credential::{Credential, CredentialId, Subject};
 use super::effect::Effect;
 use super::installation::InstallationId;
 use super::people::People;
 use super::project::{Holder, ProjectId, ProjectRole, SharedLevel};
-use super::sealed::{SealedSecret, Which};
+use super::sealed::SealedSecret;
 use super::shard::{Places, Shard};
 use super::subject::SubjectName;
 use super::user::{User, UserId};
@@ -219,100 +221,6 @@ impl ClusterSnapshot {
         })
     }
 
-    /// Why a version must end now; `None` while its subject has what it carries.
-    pub(crate) fn why_it_must_end(
-        &self,
-        credential: &Credential,
-        circumstances: &Circumstances,
-    ) -> Option<&'static str> {
-        if let Subject::Shared { project, level } = credential.subject {
-            return self.why_shared_must_end(credential, project, level);
-        }
-        let user = credential.subject.user()?;
-        let user = self.people.users.get(&user)?;
-        let because = credential.must_end(self.access_of(user, circumstances.now));
-        if because.is_some() || !credential.state.is_live() {
-            return because;
-        }
-        if self.blocks.contains(&user.id) {
-            return Some("revoked by an admin");
-        }
-        if !credential.is_shell() {
-            return None;
-        }
-        // A shell lives as long as the process that began it, and its time at most.
-        if credential
-            .until
-            .is_some_and(|until| until <= circumstances.now)
-        {
-            Some("the shell's time is over")
-        } else if circumstances.lost_shells.contains(&credential.account) {
-            Some("the shell is gone")
-        } else {
-            None
-        }
-    }
-
-    /// Why a shared version must end now; `None` while everybody who may hold it has its level.
-    ///
-    /// Somebody who holds more than they have is enough: a file cannot be taken back, so the version
-    /// dies for all of its holders.
-    fn why_shared_must_end(
-        &self,
-        credential: &Credential,
-        project: ProjectId,
-        level: SharedLevel,
-    ) -> Option<&'static str> {
-        if !credential.state.is_live() {
-            return None;
-        }
-        if self.cluster.project != Some(project) {
-            return Some("the cluster left the project");
-        }
-        let holders = self.holders.get(&credential.id);
-        holders.into_iter().flatten().find_map(|holder| {
-            let user = self.people.users.get(&holder.user);
-            if !user.is_some_and(|user| user.active) {
-                return Some("a holder is disabled");
-            }
-            if self.blocks.contains(&holder.user) {
-                return Some("a holder's access was revoked");
-            }
-            let role = self.people.roles.get(&(project, holder.user));
-            let has_it = role.is_some_and(|role| role.level() >= level);
-            (!has_it && !holder.kept).then_some("a holder lost this level")
-        })
-    }
-
-    /// Whether a version would have to end whatever the time is.
-    fn ends_whatever_the_time(
-        &self,
-        credential: &Credential,
-        circumstances: &Circumstances,
-    ) -> bool {
-        let user = credential.subject.user();
-        let Some(user) = user.and_then(|user| self.people.users.get(&user)) else {
-            return true;
-        };
-        let is_blocked = credential.state.is_live() && self.blocks.contains(&user.id);
-        let is_lost = credential.is_shell()
-            && credential.state.is_live()
-            && circumstances.lost_shells.contains(&credential.account);
-        let timeless = self.access_of(user, Timestamp::MIN_UTC);
-        is_blocked || is_lost || credential.must_end(timeless).is_some()
-    }
-
-    /// Why a version ends now: it must, and not by a clock that nobody else agrees with.
-    pub(crate) fn why_it_ends(
-        &self,
-        credential: &Credential,
-        circumstances: &Circumstances,
-    ) -> Option<&'static str> {
-        let because = self.why_it_must_end(credential, circumstances)?;
-        let in_time = circumstances.clocks_agree == Some(true);
-        (in_time || self.ends_whatever_the_time(credential, circumstances)).then_some(because)
-    }
-
     /// What must end now, each with what begins in its place. By time only where the cluster was
     /// asked what time it is, and says the same as this machine: what a wrong clock ends does not
     /// come back.
@@ -328,25 +236,6 @@ impl ClusterSnapshot {
             }
         }
         found
-    }
-
-    /// The end of a version; of a shared one with the beginning of the next: the others download
-    /// again.
-    pub(crate) fn ending(&self, credential: &Credential, because: &'static str) -> Vec<Effect> {
-        let end = self.end_of(credential, because);
-        [end]
-            .into_iter()
-            .chain(self.successor(&mut self.places(), credential))
-            .collect()
-    }
-
-    /// The end of a version alone.
-    pub(crate) fn end_of(&self, credential: &Credential, because: &'static str) -> Effect {
-        Effect::EndVersion {
-            cluster: self.cluster.id,
-            credential: credential.id,
-            because,
-        }
     }
 
     /// The version that begins in the place of one that ends though its subject has what it carries:
@@ -442,132 +331,5 @@ impl ClusterSnapshot {
             }
         }
         moved
-    }
-
-    /// Does to the rows what the store does to the tables.
-    ///
-    /// A version or binding that begins has no row number yet: it gets none here either, and counts
-    /// as pending.
-    pub(crate) fn apply(&mut self, effect: &Effect) {
-        let Some(cluster) = effect.cluster() else {
-            Arc::make_mut(&mut self.people).apply(effect);
-            return;
-        };
-        if cluster != self.cluster.id {
-            return;
-        }
-        match effect {
-            Effect::PutGrant(grant) => {
-                Arc::make_mut(&mut self.grants).insert(grant.user, grant.clone());
-            }
-            Effect::RemoveGrant { user, .. } => {
-                Arc::make_mut(&mut self.grants).remove(user);
-            }
-            Effect::PutBlock { user, .. } => {
-                self.blocks.insert(*user);
-            }
-            Effect::LiftBlock { user, .. } => {
-                self.blocks.remove(user);
-            }
-            Effect::EndVersion { credential, .. } => self.end_version(*credential),
-            Effect::Renew {
-                subject,
-                version,
-                renews,
-                ..
-            } => {
-                let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
-                let it = all.find(|it| it.subject == *subject && it.version == *version);
-                if let Some(it) = it {
-                    it.renews = Some(*renews);
-                }
-            }
-            Effect::MoveToShard {
-                credential, shard, ..
-            } => self.move_to(*credential, *shard),
-            Effect::BeginVersion {
-                subject, version, ..
-            } => {
-                self.numbers.insert(*subject, *version);
-            }
-            Effect::Unbind { binding, .. } => self.unbind(*binding),
-            Effect::SetProtected { protected, .. } => self.cluster.protected = *protected,
-            Effect::SetState { state, .. } => self.cluster.state = *state,
-            Effect::Set { setting, .. } => {
-                self.reach_pending |= setting.reaches_cluster();
-                setting.clone().put(&mut self.cluster);
-            }
-            Effect::SetOwner { owner, .. } => {
-                self.reach_pending |= self.changes_lists(*owner);
-                self.cluster.owner = Some(*owner);
-            }
-            Effect::KeepShared {
-                credential,
-                user,
-                kept,
-                ..
-            } => {
-                let holders = self.holders.get_mut(credential).into_iter().flatten();
-                for holder in holders.filter(|holder| holder.user == *user) {
-                    holder.kept = *kept;
-                }
-            }
-            Effect::BeginDelete { at, .. } => {
-                self.cluster.deleting_at.get_or_insert(*at);
-            }
-            Effect::RemoveCluster { .. } => {
-                self.credentials = Arc::default();
-                self.bindings.clear();
-                self.grants = Arc::default();
-                self.blocks.clear();
-            }
-            Effect::RemoveProviderToken { .. } => {
-                self.secrets.retain(|it| it.which != Which::ProviderToken);
-            }
-            Effect::ReplaceManager { former, .. } => self.former.extend(former.iter().cloned()),
-            Effect::ReplaceIssuer { former, .. } => {
-                self.former.push(former.as_str().into());
-                self.reach_pending = true;
-            }
-            Effect::Bind(_)
-            | Effect::Deliver { .. }
-            | Effect::SetProviderToken { .. }
-            | Effect::SshKey { .. }
-            | Effect::AddCluster(_)
-            | Effect::AddUser(_)
-            | Effect::SetKey { .. }
-            | Effect::SetOidc { .. }
-            | Effect::SetProvider(_)
-            | Effect::SetRole { .. }
-            | Effect::SetActive { .. }
-            | Effect::CreateProject { .. }
-            | Effect::RenameProject { .. }
-            | Effect::DescribeProject { .. }
-            | Effect::RemoveProject { .. }
-            | Effect::PutMember { .. }
-            | Effect::RemoveMember { .. } => {}
-        }
-    }
-
-    fn end_version(&mut self, id: CredentialId) {
-        let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
-        if let Some(credential) = all.find(|it| it.id == id && it.state.is_live()) {
-            credential.state = State::Revoking;
-        }
-    }
-
-    fn move_to(&mut self, id: CredentialId, shard: Shard) {
-        self.reach_pending = true;
-        let mut all = Arc::make_mut(&mut self.credentials).iter_mut();
-        if let Some(credential) = all.find(|it| it.id == id) {
-            credential.shard = shard;
-        }
-    }
-
-    fn unbind(&mut self, id: BindingId) {
-        let mut all = self.bindings.iter_mut();
-        if let Some(binding) = all.find(|it| it.id == id) {
-            binding.is_removed = true;
-        }
     }
 }
