@@ -5,23 +5,24 @@
 mod client;
 mod cluster;
 mod credential;
+mod file;
 mod kind;
 mod obstacle;
 mod refusal;
+mod store_error;
 
 use std::error::Error as StdError;
 
-use crate::artifact::file::FileError;
-use crate::artifact::merge::MergeError;
+use self::file::{file_hint, file_kind, merge_kind, open_kind};
+use self::store_error::store_kind;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::domain::sealed::{SealedSecret, Which};
 use crate::domain::text;
 use crate::kubernetes::error::Error as ClusterError;
-use crate::ops::open::OpenFileError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
-use crate::{config, ops, server, session, store};
+use crate::{config, ops, server, session};
 
 pub use kind::exit_codes;
 pub(crate) use kind::{EXIT_OK, Kind};
@@ -118,179 +119,6 @@ impl From<server::Error> for Failure {
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
         Self::new(Kind::Usage, error, "")
-    }
-}
-
-fn store_kind(error: &store::Error) -> (Kind, String) {
-    use store::Error as E;
-    match error {
-        E::Absent { .. } => (
-            Kind::NotFound,
-            "run `kubegrant init`, or say where the store is with `--store`; where somebody runs \
-             `kubegrant serve`, log in there: `kubegrant login URL`"
-                .to_owned(),
-        ),
-        E::Exists { .. } => (Kind::State, "run `kubegrant whoami`".to_owned()),
-        E::Unsafe { way_out, .. } => (Kind::Unsafe, way_out.clone()),
-        E::Newer { .. } => (Kind::Unsafe, "use the newer kubegrant".to_owned()),
-        E::NotOurs { .. } => (
-            Kind::Unsafe,
-            "name the store with `--store FILE`".to_owned(),
-        ),
-        E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
-        E::Unwritable { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
-        E::NoLocks { .. } => (
-            Kind::State,
-            "locks keep two runs apart: put the store on a local disk, or on a volume that knows \
-             them, and name it with `--store FILE` or KUBEGRANT_STORE"
-                .to_owned(),
-        ),
-        E::Full { .. } => (
-            Kind::State,
-            "make room on the disk, then run `kubegrant reconcile`".to_owned(),
-        ),
-        E::Damaged { .. } => (
-            Kind::Unsafe,
-            "run `kubegrant audit verify`, and restore a backup".to_owned(),
-        ),
-        E::Tampered { .. } => (
-            Kind::Unsafe,
-            "run `kubegrant audit verify`; then restore a backup, or let an organization owner \
-             look at it and run `kubegrant audit accept`"
-                .to_owned(),
-        ),
-        E::RolledBack { annotation, .. } => {
-            let there = annotation.as_ref().map_or(String::new(), |annotation| {
-                format!(
-                    "; the cluster says so in the annotation {annotation} of namespace \
-                     'kubegrant', which those with the manager's login can write, and `kubegrant \
-                     cluster relink` writes anew"
-                )
-            });
-            (
-                Kind::Unsafe,
-                format!(
-                    "bring the newer store back; if it is lost, an organization owner runs \
-                     `kubegrant restore FILE` with a backup, or `kubegrant audit accept`{there}"
-                ),
-            )
-        }
-        E::Silent => (Kind::Internal, String::new()),
-        E::Io { source, .. } if is_barred(source) => (
-            Kind::State,
-            "name a place that you can write in with `--store FILE` or KUBEGRANT_STORE, or set \
-             HOME or XDG_DATA_HOME"
-                .to_owned(),
-        ),
-        E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
-            (Kind::State, "is the disk full or read-only?".to_owned())
-        }
-        E::Io { .. } | E::Sql { .. } | E::Statement(_) => (Kind::Internal, String::new()),
-    }
-}
-
-fn file_kind(error: &FileError) -> Kind {
-    match error {
-        FileError::AlreadyExists { .. }
-        | FileError::NotReplaceable { .. }
-        | FileError::Locked { .. }
-        | FileError::Restless { .. } => Kind::State,
-        FileError::UnsafeDirectory { .. }
-        | FileError::ForeignOwner { .. }
-        | FileError::TooOpen { .. } => Kind::Unsafe,
-        FileError::Missing { .. } | FileError::NoDirectory { .. } => Kind::NotFound,
-        FileError::Interrupted => Kind::Interrupted,
-        FileError::BadName { .. }
-        | FileError::NobodyWrites { .. }
-        | FileError::NotRegular { .. }
-        | FileError::TooLarge { .. }
-        | FileError::Read { .. } => Kind::Usage,
-        FileError::Write { .. } | FileError::CreateDirectory { .. } => Kind::State,
-    }
-}
-
-/// What helps where a file is nowhere to be put: root has something in one's home, or, in a
-/// container, most places are not to be written.
-fn file_hint(error: &FileError) -> String {
-    if let Some(give_back) = error.give_back() {
-        return give_back;
-    }
-    let places = "name places that you can write in: HOME, or XDG_CONFIG_HOME, XDG_DATA_HOME and \
-                  XDG_STATE_HOME, or `--identity` and `--store`";
-    match error {
-        FileError::CreateDirectory { source, .. } if is_barred(source) => places.to_owned(),
-        FileError::Read { source, .. } if is_barred(source) => "let this user read it; in a pod \
-            mount the Secret with `defaultMode: 0440` and a `fsGroup` of its own"
-            .to_owned(),
-        FileError::Write { source, .. } if is_barred(source) => {
-            format!("choose a folder that you can write in, with `-f FILE`; or {places}")
-        }
-        _ => String::new(),
-    }
-}
-
-/// Whether a place is one that is not to be written by this user, or by nobody.
-fn is_barred(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-    )
-}
-
-fn merge_kind(error: &MergeError) -> (Kind, String) {
-    match error {
-        MergeError::NotText(inner) => (
-            Kind::Unsafe,
-            format!("nothing was written; {}", inner.hint()),
-        ),
-        MergeError::Utf16 => (
-            Kind::Unsafe,
-            "nothing was written; `iconv -f UTF-16 -t UTF-8 FILE` writes it as UTF-8".to_owned(),
-        ),
-        MergeError::Broken { .. } | MergeError::NotKubeconfig { .. } => (
-            Kind::Unsafe,
-            "nothing was written; mend it, or download to a file of its own".to_owned(),
-        ),
-        MergeError::Waiting { context, .. } => (
-            Kind::State,
-            format!(
-                "find out who put it there; if it is of no use: `kubectl config delete-context \
-                 {context}`"
-            ),
-        ),
-        MergeError::Taken { kind, name } => (
-            Kind::State,
-            format!(
-                "if it is of no use any more: `kubectl config {} {name}`",
-                match *kind {
-                    "context" => "delete-context",
-                    "user" => "delete-user",
-                    _ => "delete-cluster",
-                }
-            ),
-        ),
-        MergeError::Layout => (
-            Kind::Unsafe,
-            "nothing was written; let kubectl write it anew: `kubectl config view --raw`"
-                .to_owned(),
-        ),
-        MergeError::Render(_) => (Kind::Internal, String::new()),
-    }
-}
-
-fn open_kind(error: &OpenFileError) -> (Kind, String) {
-    match error {
-        OpenFileError::NotForYou => (
-            Kind::Denied,
-            "open it with the key it was sealed to (`--identity`), or ask for it again".to_owned(),
-        ),
-        OpenFileError::Passphrase => (Kind::Usage, "open it with `age -d`".to_owned()),
-        OpenFileError::NotSealed => (Kind::Usage, String::new()),
-        OpenFileError::Damaged => (
-            Kind::Unsafe,
-            "nothing was written; get it again from whoever sent it".to_owned(),
-        ),
     }
 }
 

@@ -1,4 +1,4 @@
-//! WHAT IS ASKED OF OPENID ISSUERS: who somebody is who logs in without a key, and which CI job a token is of.
+//! What is asked of OpenID issuers: who somebody is who logs in without a key, and which CI job a token is of.
 //!
 //! An issuer is asked only where the organization, or a job's record, names it: no token leads us to an address.
 //! Its document and its keys are kept for some minutes; a key that we do not know has them fetched again, once a
@@ -6,25 +6,26 @@
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod known;
 mod token;
 
 pub(crate) use token::{Audience, Expected, TokenError, issuer};
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use self::known::{Known, Place};
 use crate::domain::oidc::{Claims, IssuerUrl};
 use crate::domain::text::{clean, percent_encoded};
 pub(crate) use crate::kubernetes::https::Proxies;
 use crate::kubernetes::https::{self, Bounds, HttpsClient};
 use crate::secrets::{ExposeSecret, SecretString};
-use token::Keys;
 
 /// Where an issuer's document is (OpenID Connect Discovery 1.0, section 4).
 const DOCUMENT: &str = "/.well-known/openid-configuration";
@@ -79,32 +80,6 @@ pub(crate) enum Error {
     #[error("the issuer's token is not taken: {0}")]
     Token(#[from] TokenError),
 }
-
-/// What an issuer says of itself.
-#[derive(Debug, Clone, Deserialize)]
-struct Document {
-    issuer: String,
-    jwks_uri: String,
-    #[serde(default)]
-    authorization_endpoint: Option<String>,
-    #[serde(default)]
-    token_endpoint: Option<String>,
-    #[serde(default)]
-    device_authorization_endpoint: Option<String>,
-    #[serde(default)]
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-}
-
-/// An issuer, as it was a while ago.
-#[derive(Debug)]
-struct Known {
-    document: Document,
-    keys: Keys,
-    at: Instant,
-}
-
-/// What is known of an issuer: how it was, or why that is not known, and since when.
-type Place = tokio::sync::Mutex<Option<Result<Arc<Known>, (Error, Instant)>>>;
 
 /// What our server is to an issuer.
 pub(crate) struct Party<'a> {
@@ -291,61 +266,6 @@ impl Issuers {
         }
     }
 
-    /// An issuer, as it was at most so long ago. However many ask, it is asked once; and where that failed, not again
-    /// for a while.
-    async fn known(&self, issuer: &IssuerUrl, age: Duration) -> Result<Arc<Known>, Error> {
-        let place = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry(issuer.clone()).or_default())
-        };
-        let mut place = place.lock().await;
-        match &*place {
-            Some(Ok(known)) if known.at.elapsed() < age => return Ok(Arc::clone(known)),
-            Some(Err((error, at))) if at.elapsed() < FAILED => return Err(error.clone()),
-            _ => {}
-        }
-        match self.read(issuer).await {
-            Ok(known) => {
-                let known = Arc::new(known);
-                *place = Some(Ok(Arc::clone(&known)));
-                Ok(known)
-            }
-            Err(error) => {
-                *place = Some(Err((error.clone(), Instant::now())));
-                Err(error)
-            }
-        }
-    }
-
-    /// Reads an issuer's document, and its keys.
-    async fn read(&self, issuer: &IssuerUrl) -> Result<Known, Error> {
-        let address = format!("{}{DOCUMENT}", issuer.as_str().trim_end_matches('/'));
-        let garbled = |reason: &str| Error::Garbled {
-            address: address.clone(),
-            reason: reason.to_owned(),
-        };
-        let (status, body) = self.ask(http::Request::get(&address), Bytes::new()).await?;
-        if status != 200 {
-            return Err(garbled(&format!("status {status}")));
-        }
-        let document: Document =
-            serde_json::from_slice(&body).map_err(|_| garbled("this is no issuer's document"))?;
-        // Discovery 1.0, section 4.3: or another issuer would vouch for its people.
-        if document.issuer != issuer.as_str() {
-            let other = clean(&document.issuer);
-            return Err(garbled(&format!("it says that it is {other}")));
-        }
-        let keys = http::Request::get(&document.jwks_uri);
-        let (status, body) = self.ask(keys, Bytes::new()).await?;
-        let keys = Keys::read(&body).filter(|_| status == 200);
-        let keys = keys.ok_or_else(|| Error::Garbled {
-            address: clean(&document.jwks_uri),
-            reason: "this is no list of keys".to_owned(),
-        })?;
-        let at = Instant::now();
-        Ok(Known { document, keys, at })
-    }
-
     /// Posts a form as the party; reads a document, or the refusal.
     async fn post<T: serde::de::DeserializeOwned>(
         &self,
@@ -452,25 +372,6 @@ pub(crate) struct Asked {
     pub(crate) nonce: String,
     /// What the code is exchanged with.
     pub(crate) verifier: String,
-}
-
-impl Known {
-    fn endpoint<'a>(
-        &self,
-        found: Option<&'a String>,
-        what: &'static str,
-    ) -> Result<&'a str, Error> {
-        let found = found.filter(|it| it.starts_with("https://"));
-        found.map(String::as_str).ok_or_else(|| Error::Lacks {
-            issuer: self.document.issuer.clone(),
-            what,
-        })
-    }
-
-    fn knows(&self, method: &str) -> bool {
-        let methods = self.document.token_endpoint_auth_methods_supported.as_ref();
-        methods.is_none_or(|it| it.iter().any(|it| it == method))
-    }
 }
 
 /// What the issuer is told of a verifier (RFC 7636, section 4.2).

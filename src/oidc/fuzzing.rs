@@ -1,7 +1,8 @@
 //! Whatever issuers and their tokens are read from, given any bytes.
 
+use super::known::Document;
 use super::token::{self, Audience, Expected, Keys};
-use super::{Device, Document, Refusal, Tokens};
+use super::{Device, Refusal, Tokens};
 use crate::domain::oidc::{Claim, IssuerUrl};
 use crate::secrets::Recipient;
 

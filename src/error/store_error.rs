@@ -1,0 +1,73 @@
+//! Exit codes and ways out of what goes wrong with the store.
+
+use super::Kind;
+use super::file::is_barred;
+use crate::store;
+
+pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
+    use store::Error as E;
+    match error {
+        E::Absent { .. } => (
+            Kind::NotFound,
+            "run `kubegrant init`, or say where the store is with `--store`; where somebody runs \
+             `kubegrant serve`, log in there: `kubegrant login URL`"
+                .to_owned(),
+        ),
+        E::Exists { .. } => (Kind::State, "run `kubegrant whoami`".to_owned()),
+        E::Unsafe { way_out, .. } => (Kind::Unsafe, way_out.clone()),
+        E::Newer { .. } => (Kind::Unsafe, "use the newer kubegrant".to_owned()),
+        E::NotOurs { .. } => (
+            Kind::Unsafe,
+            "name the store with `--store FILE`".to_owned(),
+        ),
+        E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
+        E::Unwritable { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
+        E::NoLocks { .. } => (
+            Kind::State,
+            "locks keep two runs apart: put the store on a local disk, or on a volume that knows \
+             them, and name it with `--store FILE` or KUBEGRANT_STORE"
+                .to_owned(),
+        ),
+        E::Full { .. } => (
+            Kind::State,
+            "make room on the disk, then run `kubegrant reconcile`".to_owned(),
+        ),
+        E::Damaged { .. } => (
+            Kind::Unsafe,
+            "run `kubegrant audit verify`, and restore a backup".to_owned(),
+        ),
+        E::Tampered { .. } => (
+            Kind::Unsafe,
+            "run `kubegrant audit verify`; then restore a backup, or let an organization owner \
+             look at it and run `kubegrant audit accept`"
+                .to_owned(),
+        ),
+        E::RolledBack { annotation, .. } => {
+            let there = annotation.as_ref().map_or(String::new(), |annotation| {
+                format!(
+                    "; the cluster says so in the annotation {annotation} of namespace \
+                     'kubegrant', which those with the manager's login can write, and `kubegrant \
+                     cluster relink` writes anew"
+                )
+            });
+            (
+                Kind::Unsafe,
+                format!(
+                    "bring the newer store back; if it is lost, an organization owner runs \
+                     `kubegrant restore FILE` with a backup, or `kubegrant audit accept`{there}"
+                ),
+            )
+        }
+        E::Silent => (Kind::Internal, String::new()),
+        E::Io { source, .. } if is_barred(source) => (
+            Kind::State,
+            "name a place that you can write in with `--store FILE` or KUBEGRANT_STORE, or set \
+             HOME or XDG_DATA_HOME"
+                .to_owned(),
+        ),
+        E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
+            (Kind::State, "is the disk full or read-only?".to_owned())
+        }
+        E::Io { .. } | E::Sql { .. } | E::Statement(_) => (Kind::Internal, String::new()),
+    }
+}
