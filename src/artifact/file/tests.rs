@@ -1,10 +1,12 @@
 //! Modes, refusals, and an attacker in the same folder.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+mod attacked;
+mod sweep;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, thread};
 
 use rustix::fs::{FileType, Gid, Uid};
 use tempfile::TempDir;
@@ -455,144 +457,4 @@ fn a_private_directory_is_made_once_and_never_changed() {
     assert!(ensure_private_dir(&link).is_err());
     chmod(home.path(), 0o777);
     assert!(ensure_private_dir(&home.path().join("new")).is_err());
-}
-
-#[test]
-fn an_attacker_in_the_folder_gains_nothing() {
-    race(200);
-}
-
-#[test]
-#[ignore = "the long version of the race; run it with `cargo test -- --ignored`"]
-fn an_attacker_in_the_folder_gains_nothing_in_a_thousand_tries() {
-    race(1_000);
-}
-
-/// Writes again and again while somebody flips what is at the name.
-fn race(rounds: usize) {
-    let home = home();
-    chmod(home.path(), 0o1777);
-    let (path, canary) = (home.path().join("x"), home.path().join("canary"));
-    put(&canary, "untouched", 0o644);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let clear = || {
-                drop(fs::remove_file(&path));
-                drop(fs::remove_dir(&path));
-            };
-            while !over.load(Ordering::Relaxed) {
-                let makes: [&dyn Fn(); 4] = [
-                    &|| drop(symlink(&canary, &path)),
-                    &|| drop(fs::create_dir(&path)),
-                    &|| _ = rustix::fs::mknodat(CWD, &path, FileType::Fifo, mode(), 0),
-                    &|| drop(fs::hard_link(&canary, &path)),
-                ];
-                for make in makes {
-                    make();
-                    thread::yield_now();
-                    clear();
-                }
-            }
-        });
-        for round in 0..rounds {
-            let overwrite = [Overwrite::Never, Overwrite::Force][round % 2];
-            let result = write_staged(&path, b"secret", overwrite, STAGINGS[round / 2 % 2]);
-            assert!(
-                matches!(
-                    result,
-                    Ok(())
-                        | Err(FileError::AlreadyExists { .. } | FileError::NotReplaceable { .. })
-                ),
-                "{result:?}"
-            );
-            check_found(&path);
-        }
-        over.store(true, Ordering::Relaxed);
-    });
-    assert_eq!(fs::read(&canary).expect("is there"), b"untouched");
-    assert_eq!(mode_of(&canary), 0o644);
-    let left: Vec<PathBuf> = names(home.path()).into_iter().map(PathBuf::from).collect();
-    assert!(
-        left.iter().all(|name| name == "x" || name == "canary"),
-        "{left:?}"
-    );
-}
-
-/// Whatever is at the name now, our bytes are only ever in a private file.
-fn check_found(path: &Path) {
-    let Ok(stat) = fs::symlink_metadata(path) else {
-        return;
-    };
-    if stat.is_file() && stat.nlink() == 1 && stat.len() == 6 {
-        assert_eq!(stat.mode() & 0o7777, 0o600);
-    }
-    assert!(stat.file_type().is_fifo() || stat.is_dir() || stat.is_symlink() || stat.is_file());
-}
-
-#[test]
-fn what_a_killed_run_left_is_swept_and_nothing_else() {
-    let left = ".kubegrant-0123456789abcdef0123456789abcdef";
-    let living = ".kubegrant-ffffffffffffffffffffffffffffffff";
-    let linked = ".kubegrant-11111111111111111111111111111111";
-    let pipe = ".kubegrant-22222222222222222222222222222222";
-    let twice = ".kubegrant-33333333333333333333333333333333";
-    let others = [
-        ".kubegrant-0123456789abcdef0123456789abcde",
-        ".kubegrant-0123456789ABCDEF0123456789abcdef",
-        ".kubegrant-0123456789abcdef0123456789abcdef0",
-        "kubegrant-0123456789abcdef0123456789abcdef",
-    ];
-    for overwrite in [Overwrite::Never, Overwrite::Force] {
-        let home = home();
-        let at = |name: &str| home.path().join(name);
-        for name in [left, living, "target", "another"].iter().chain(&others) {
-            put(&at(name), "x", 0o600);
-        }
-        symlink(at("target"), at(linked)).expect("links");
-        mkfifo(&at(pipe));
-        fs::hard_link(at("another"), at(twice)).expect("links");
-        let writer = File::open(at(living)).expect("opens");
-        rustix::fs::flock(&writer, rustix::fs::FlockOperation::LockExclusive).expect("locks");
-        let path = at("x");
-        if overwrite == Overwrite::Force {
-            put(&path, "old", 0o600);
-        }
-        write_private(&path, b"new", overwrite).expect("writes");
-        let mut wanted = vec![living, linked, pipe, twice, "target", "another", "x"];
-        wanted.extend(others);
-        wanted.sort_unstable();
-        let mut found = names(home.path());
-        found.sort_unstable();
-        assert_eq!(found, wanted);
-        drop(writer);
-        sweep(home.path());
-        assert!(!at(living).exists(), "its writer is gone");
-    }
-}
-
-#[test]
-fn a_file_that_is_being_written_is_not_swept() {
-    for staging in STAGINGS {
-        let home = home();
-        let path = home.path().join("x");
-        put(&path, "old", 0o600);
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    sweep(home.path());
-                }
-            });
-            for _ in 0..200 {
-                let written = write_staged(&path, b"new", Overwrite::Force, staging);
-                if written.is_err() {
-                    over.store(true, Ordering::Relaxed);
-                }
-                written.expect("writes");
-            }
-            over.store(true, Ordering::Relaxed);
-        });
-        assert_eq!(names(home.path()), ["x"]);
-    }
 }

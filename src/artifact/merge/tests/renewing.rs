@@ -1,5 +1,6 @@
 //! Logins that renew themselves, in the place of tokens, and the other way round.
 
+use super::names::entry;
 use super::*;
 
 /// Merges a login that renews itself.
