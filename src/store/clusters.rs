@@ -241,7 +241,7 @@ pub(crate) fn insert<E: From<Error>>(
     let inserted = inserted.ok_or_else(|| damaged("cluster")("it was not inserted".to_owned()))?;
     let login = seal(&inserted)?;
     let sql = "UPDATE clusters SET manager_secret = ?2 WHERE id = ?1";
-    tx.execute(sql, (id, login)).map_err(Error::from)?;
+    tx.execute(sql, (id, login))?;
     Ok(inserted)
 }
 

@@ -93,7 +93,6 @@ pub(super) struct Connection {
 }
 
 /// A row that was found.
-#[derive(Clone, Copy)]
 pub(super) struct Row<'a>(sqlite::Row<'a>);
 
 impl<'a> Row<'a> {
