@@ -136,8 +136,7 @@ impl Connection {
         params: impl Params,
         mut with: impl FnMut(&Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
     ) -> std::result::Result<(), E> {
-        let values = params.values()?;
-        self.engine.each(sql, &values, |row| with(&Row(row)))
+        params.given(|values| self.engine.each(sql, values, |row| with(&Row(row))))?
     }
 
     /// Reads every row of a query.
@@ -189,8 +188,7 @@ impl Connection {
     /// Executes a statement, which is read once however often it is executed; says how many rows it
     /// changed.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        let values = params.values()?;
-        self.engine.execute(sql, &values)
+        params.given(|values| self.engine.execute(sql, values))?
     }
 
     /// Executes statements of this engine, without anything given.

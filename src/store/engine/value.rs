@@ -226,6 +226,15 @@ pub(in crate::store) enum Values<'a> {
 pub(in crate::store) trait Params {
     /// The values.
     fn values(&self) -> Result<Values<'_>>;
+
+    /// Has something done with them.
+    fn given<R>(self, work: impl FnOnce(&Values<'_>) -> R) -> Result<R>
+    where
+        Self: Sized,
+    {
+        let values = self.values()?;
+        Ok(work(&values))
+    }
 }
 
 fn numbered<'a>(given: &[&'a dyn ToValue]) -> Result<Values<'a>> {
