@@ -279,6 +279,9 @@ fn audit_export(bytes: &[u8]) {
         state: absent(field()),
         prev: field(),
         hash: field(),
+        signer: absent(field()),
+        change: absent(field()),
+        signature: absent(field()).map(String::into_bytes),
         // All the rest, whatever it is.
         detail: fields.collect::<Vec<_>>().join("\n"),
     };

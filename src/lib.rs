@@ -49,7 +49,7 @@
 //! | `env` | `domain` | anything but the door itself |
 //! | `secrets` | `domain` | `Display` or `Serialize` on a secret |
 //! | `artifact` | `domain`, `secrets` | stdout |
-//! | `store` | `domain`, `secrets` (only `Sealed`) | opening, network, printing |
+//! | `store` | `domain`, `secrets` (only `Sealed`, and who signs events) | opening, network, printing |
 //! | `kubernetes` | `domain`, `secrets` | SQL, printing |
 //! | `provider` | `domain`, `secrets`, `kubernetes` | a token in an error |
 //! | `oidc` | `domain`, `secrets`, `kubernetes` (whom TLS trusts) | an address that a token names |
@@ -74,7 +74,7 @@
 //! | `clap`, `clap_complete`, `clap_mangen`, `dialoguer` | `cli` |
 //! | `rusqlite` | `store` |
 //! | `kube`, `k8s_openapi` | `kubernetes` |
-//! | `age` | `secrets` |
+//! | `age`, `curve25519_dalek`, `ed25519_dalek` | `secrets` |
 //! | `directories` | `env` |
 //! | `axum`, `maud`, `tokio_rustls`, `rcgen` | `server` |
 //! | `toml` | `client` |
@@ -108,6 +108,7 @@
 //! - Nothing on a cluster that does not carry this installation's labels is changed or removed.
 //! - Nothing in an imported kubeconfig is executed, and no file that it names is read, unasked.
 //! - No guarded row changes without an event, and none that somebody else changed is relied upon.
+//! - No event is recorded without the signature of whoever acts, by the key that is theirs.
 //! - Nothing but `main` ends the process.
 //! - Help and completion scripts open no database.
 //!

@@ -27,7 +27,7 @@ use crate::domain::user::User;
 use crate::env::Env;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
-use crate::secrets::{Identity, IdentityError, OpenError, SecretString};
+use crate::secrets::{Identity, IdentityError, OpenError, SecretString, Signer};
 use crate::store::{self, ReadTxn, Store};
 use zeroize::Zeroizing;
 
@@ -140,9 +140,11 @@ pub(crate) enum Error {
     },
 }
 
-/// Who acts: whose key it is, and whose rights count.
+/// Who acts: whose key it is, whose rights count, and what signs it.
 #[derive(Debug, Clone)]
 pub(crate) struct Principal {
+    /// Signs with the key that it is.
+    pub(crate) signer: Arc<Signer>,
     /// Whose key it is.
     pub(crate) holder: User,
     /// Whose rights count: the holder, or the user given with `--as`.
@@ -374,7 +376,8 @@ impl Session {
     ) -> Result<Principal, Error> {
         // The store first: without one, the identity says nothing.
         let store = self.store()?;
-        let key = self.identity()?.recipient();
+        let identity = self.identity()?;
+        let (key, signer) = (identity.recipient(), identity.signer());
         store.read(|tx| {
             let holder = by_key(tx, &key.to_string())?.ok_or_else(|| Error::Stranger {
                 key: key.fingerprint(),
@@ -385,7 +388,11 @@ impl Session {
                     by_name(tx, name)?.ok_or_else(|| Error::UnknownUser { name: name.clone() })?
                 }
             };
-            Ok(Principal { holder, user })
+            Ok(Principal {
+                signer,
+                holder,
+                user,
+            })
         })
     }
 

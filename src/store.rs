@@ -5,7 +5,8 @@
 //! failing; nobody holds a transaction across a network call, because transactions are closures
 //! that cannot await. **Durability.** `synchronous=FULL`: what was committed survives a power cut.
 //! **Compatibility.** `user_version` counts migrations; an older binary refuses a newer file.
-//! **Secrecy.** The store cannot open what it stores: it holds [`Sealed`](crate::secrets::Sealed).
+//! **Secrecy.** The store cannot open what it stores: it holds [`Sealed`](crate::secrets::Sealed). It has events signed
+//! with the identity of whoever acts, and checks that they are.
 
 pub(crate) mod audit;
 pub(crate) mod bindings;
@@ -18,6 +19,8 @@ pub(crate) mod credentials;
 mod engine;
 pub(crate) mod facts;
 pub(crate) mod file;
+#[cfg(test)]
+mod fixture;
 pub(crate) mod grants;
 pub(crate) mod integrity;
 pub(crate) mod lookup;
@@ -26,6 +29,7 @@ pub(crate) mod meta;
 pub(crate) mod projects;
 pub(crate) mod provider_tokens;
 pub(crate) mod reached;
+pub(crate) mod recorded;
 mod schema;
 pub(crate) mod sealed;
 pub(crate) mod sessions;
@@ -35,7 +39,8 @@ pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +48,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::{Connection, Failure, Mode, Open, Transaction};
+
+use crate::domain::user::UserId;
 
 /// Why the store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +165,9 @@ pub(crate) enum Error {
         /// What is wrong.
         why: String,
     },
+    /// The key of whoever acts was replaced while they did: nothing more is signed with it.
+    #[error("your key was replaced meanwhile: what is done with the old one is not recorded")]
+    KeyReplaced,
     /// A change of guarded rows came without an audit event: a fault of ours.
     #[error("a change has no audit event; it was not made")]
     Silent,
@@ -194,6 +204,8 @@ pub(crate) struct ReadTxn<'a> {
     kept: &'a RefCell<snapshots::Kept>,
     /// Whether its connection notes what it changes.
     is_watching: bool,
+    /// What the last event before it vouches for, once that was looked at.
+    vouched: OnceCell<Option<String>>,
 }
 
 /// A transaction that can also write.
@@ -204,6 +216,8 @@ pub(crate) struct WriteTxn<'a> {
     pending: RefCell<Option<audit::Pending>>,
     /// Whether all rows are taken for right as they stand.
     accepted: Cell<bool>,
+    /// Who signed in it with the key that was theirs when it began.
+    signers: RefCell<BTreeSet<UserId>>,
 }
 
 impl<'a> Deref for WriteTxn<'a> {
@@ -367,6 +381,7 @@ impl Store {
             checked: &self.checked,
             kept: &self.kept,
             is_watching: self.watching.get(),
+            vouched: OnceCell::new(),
         }
     }
 
@@ -405,6 +420,7 @@ impl Store {
             read: self.looking(begun.map_err(|error| named(&self.path, error.into()))?),
             pending: RefCell::new(None),
             accepted: Cell::new(false),
+            signers: RefCell::default(),
         };
         let checked = self.checked.borrow_mut().before(tx.sql())?;
         // What this binary would vouch for is no longer all that is guarded there.

@@ -3,6 +3,7 @@
 mod accept;
 mod export;
 mod list;
+mod replay;
 mod verify;
 
 use super::context::Context;
@@ -13,6 +14,7 @@ pub(crate) enum AuditCommand {
     List(list::AuditListArgs),
     Export(export::AuditExportArgs),
     Verify(verify::AuditVerifyArgs),
+    Replay(replay::AuditReplayArgs),
     Accept(accept::AuditAcceptArgs),
 }
 
@@ -21,6 +23,7 @@ pub(crate) async fn run(command: AuditCommand, context: &mut Context<'_>) -> Res
         AuditCommand::List(args) => list::run(args, context),
         AuditCommand::Export(args) => export::run(args, context),
         AuditCommand::Verify(args) => verify::run(&args, context),
+        AuditCommand::Replay(args) => replay::run(&args, context),
         AuditCommand::Accept(args) => accept::run(&args, context).await,
     }
 }

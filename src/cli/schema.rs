@@ -143,6 +143,12 @@ impl<T: Schema> Schema for BTreeMap<String, T> {
     }
 }
 
+impl Schema for Value {
+    fn schema(_: &mut Views) -> Value {
+        json!({ "type": "object" })
+    }
+}
+
 /// What has no parts: its types, and the schema of each.
 macro_rules! simple {
     ($($($kind:ty),+ => $schema:tt;)+) => {

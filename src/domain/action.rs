@@ -39,6 +39,8 @@ actions! {
     AuditExport = "audit export",
     /// List events.
     AuditList = "audit list",
+    /// Tell from the log how everything stood.
+    AuditReplay = "audit replay",
     /// Make a backup.
     Backup = "backup",
     /// Register a cluster.

@@ -115,6 +115,12 @@ pub(crate) struct Entry {
     pub(crate) prev: String,
     /// Hash over this entry and the one before, in hex.
     pub(crate) hash: String,
+    /// The public key that it is signed with, as it names its user; events of old stores have none.
+    pub(crate) signer: Option<String>,
+    /// What its transaction changed of the rows that decide something, as canonical JSON.
+    pub(crate) change: Option<String>,
+    /// The Ed25519 signature over its hash.
+    pub(crate) signature: Option<Vec<u8>>,
 }
 
 /// Where the log stood: enough to notice a store that is older, or that was written anew.

@@ -31,6 +31,39 @@ fn of_a_server(obstacle: &Obstacle) -> (Kind, String) {
     }
 }
 
+/// The same of what is about the audit log, and what vouches for the store.
+fn of_the_log(obstacle: &Obstacle) -> (Kind, &'static str) {
+    use Obstacle as O;
+    match obstacle {
+        O::BrokenLog { .. } => (
+            Kind::Unsafe,
+            "compare with a backup: somebody wrote to the store without kubegrant",
+        ),
+        O::NoEvent { .. } => (
+            Kind::NotFound,
+            "`kubegrant audit list` shows those that there are",
+        ),
+        O::NotTold { .. } => (
+            Kind::State,
+            "ask for a later moment; `kubegrant audit list` shows the words",
+        ),
+        O::ForgedEvent(_) => (
+            Kind::State,
+            "a log that lies cannot be accepted: run `kubegrant restore FILE` with a backup",
+        ),
+        O::Misshapen(_) => (
+            Kind::State,
+            "tables and triggers of somebody else's cannot be accepted: undo that, or run \
+             `kubegrant restore FILE` with a backup",
+        ),
+        O::ForgedActor(_) => (
+            Kind::State,
+            "let another owner do it, or run `kubegrant restore FILE` with a backup",
+        ),
+        _ => (Kind::Internal, ""),
+    }
+}
+
 /// The exit code, and the way out.
 pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
     use Obstacle as O;
@@ -86,19 +119,12 @@ pub(super) fn kind(obstacle: &Obstacle) -> (Kind, String) {
             Kind::State,
             "move it away, or name another place with `--store`",
         ),
-        O::ForgedEvent(_) => (
-            Kind::State,
-            "a log that lies cannot be accepted: run `kubegrant restore FILE` with a backup",
-        ),
-        O::Misshapen(_) => (
-            Kind::State,
-            "tables and triggers of somebody else's cannot be accepted: undo that, or run \
-             `kubegrant restore FILE` with a backup",
-        ),
-        O::ForgedActor(_) => (
-            Kind::State,
-            "let another owner do it, or run `kubegrant restore FILE` with a backup",
-        ),
+        O::BrokenLog { .. }
+        | O::NoEvent { .. }
+        | O::NotTold { .. }
+        | O::ForgedEvent(_)
+        | O::Misshapen(_)
+        | O::ForgedActor(_) => of_the_log(obstacle),
         O::InTheWay { .. } => (
             Kind::State,
             "remove it, or choose another name with `--file`",

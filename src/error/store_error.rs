@@ -58,6 +58,10 @@ pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
                 ),
             )
         }
+        E::KeyReplaced => (
+            Kind::Denied,
+            "run it again with the new key; `kubegrant status` shows what is pending".to_owned(),
+        ),
         E::Silent => (Kind::Internal, String::new()),
         E::Io { source, .. } if is_barred(source) => (
             Kind::State,

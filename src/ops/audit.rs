@@ -7,19 +7,23 @@ use futures::{StreamExt, stream};
 use super::backup::doubted_keys;
 use super::journal::Journal;
 use super::{Done, Error, Intent, Obstacle, find};
+use crate::domain::Timestamp;
 use crate::domain::action::Action;
-use crate::domain::audit::{Entry, Head, Phase};
+use crate::domain::audit::{Entry, EventSeq, Head, Phase};
 use crate::domain::cluster::Cluster;
 use crate::domain::name::{ClusterName, ProjectName, UserRef};
 use crate::domain::policy::OrganizationAction;
 use crate::domain::text;
+use crate::secrets::Verifier;
 use crate::session::{App, CLUSTERS_AT_ONCE, Session};
 use crate::store::copy::Doubted;
 use crate::store::integrity::{self, Scope};
 use crate::store::{self, ReadTxn};
 
 pub(crate) use crate::session::Known;
+pub(crate) use crate::store::audit::verify::Until;
 pub(crate) use crate::store::audit::{Filter, Verdict};
+pub(crate) use crate::store::recorded::Rows;
 
 /// How long one of them is waited for.
 const ASK_MAX: Duration = Duration::from_secs(10);
@@ -148,6 +152,8 @@ pub(crate) struct Report {
     pub(crate) changed: Vec<String>,
     /// Which of it are tables, indexes and triggers.
     misshapen: Vec<String>,
+    /// The tables whose rows are not what the log tells.
+    pub(crate) untold: Vec<&'static str>,
     /// What this machine knows of the store.
     pub(crate) known: Known,
 }
@@ -157,6 +163,7 @@ impl Report {
     pub(crate) fn is_good(&self) -> bool {
         matches!(self.verdict, Verdict::Whole { .. })
             && self.changed.is_empty()
+            && self.untold.is_empty()
             && !matches!(self.known, Known::Differs(..))
     }
 
@@ -175,22 +182,82 @@ impl Report {
         }
         let changed = self.changed.iter();
         lines.extend(changed.map(|what| format!("{what} was changed without kubegrant")));
+        let untold = self.untold.iter();
+        lines.extend(untold.map(|table| {
+            format!("the audit log tells of other rows of table '{table}' than there are")
+        }));
         lines
     }
 }
 
-/// Checks that no event was changed, removed or inserted, that all guarded records are as the log
-/// says, and that the store is not older than what this machine knows. For everybody.
+/// Checks that no event was changed, removed or inserted, that all are signed by those who did it, that all guarded
+/// records are as the log says, and that the store is not older than what this machine knows. For everybody.
 pub(crate) fn verify(app: &App) -> Result<Report, Error> {
     let report = app.look(|tx, known| {
+        let told = store::audit::verify::told(tx, Until::End)?;
+        let changed = store::integrity::changed(tx)?;
+        let misshapen = store::integrity::misshapen(tx)?;
+        // Of what is wrong already nobody needs to be told twice.
+        let is_whole = matches!(told.verdict, Verdict::Whole { .. }) && changed.is_empty();
+        let untold = match told.rows.filter(|_| is_whole) {
+            Some(rows) => store::audit::verify::differing(tx, rows)?,
+            None => vec![],
+        };
         Ok(Report {
-            verdict: store::audit::verify(tx)?,
-            changed: store::integrity::changed(tx)?,
-            misshapen: store::integrity::misshapen(tx)?,
+            verdict: told.verdict,
+            changed,
+            misshapen,
+            untold,
             known,
         })
     })?;
     Ok(report)
+}
+
+/// With which key an event is signed, as OpenSSH writes it, and its signature as `ssh-keygen -Y sign` does.
+pub(crate) fn signature_of(entry: &Entry) -> Option<(String, String)> {
+    let verifier = Verifier::of(entry.signer.as_deref()?)?;
+    let armored = verifier.armored(store::audit::NAMESPACE, entry.signature.as_deref()?)?;
+    Some((verifier.to_openssh()?, armored))
+}
+
+/// The rows that decide something as they stood once, from the log alone.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    /// The last event that counts.
+    pub(crate) seq: EventSeq,
+    /// When it was.
+    pub(crate) at: Timestamp,
+    /// The rows.
+    pub(crate) rows: Rows,
+}
+
+/// Tells from the log alone how the rows stood that decide something. For organization owners and admins.
+pub(crate) fn replay(session: &Session, until: Until) -> Result<Replayed, Error> {
+    let (actor, journal) = find::reading(session, Action::AuditReplay)?;
+    find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
+    let store = session.store()?;
+    let told = store.read(|tx| store::audit::verify::told(tx, until))?;
+    let (events, since) = match told.verdict {
+        Verdict::Broken { seq, why } => {
+            return Err(Error::Obstacle(Obstacle::BrokenLog { seq, why }));
+        }
+        Verdict::Whole {
+            rows, signed_from, ..
+        } => (rows, signed_from),
+    };
+    if let Until::Seq(seq) = until
+        && (seq.0 < 1 || seq.0 > events)
+    {
+        return Err(Error::Obstacle(Obstacle::NoEvent { seq, events }));
+    }
+    match told.rows.zip(told.at) {
+        Some((rows, (seq, at))) => Ok(Replayed { seq, at, rows }),
+        None => Err(Error::Obstacle(Obstacle::NotTold {
+            // What an upgrade says stands in the event before the first that is signed.
+            since: since.map_or(EventSeq::FIRST, |since| EventSeq((since.0 - 1).max(1))),
+        })),
+    }
 }
 
 /// What an owner accepted.

@@ -297,6 +297,7 @@ fn judge(session: &Session, backup: &Store) -> Result<Principal, Error> {
         key: key.fingerprint(),
     })?;
     let actor = Principal {
+        signer: session.identity()?.signer(),
         user: holder.clone(),
         holder,
     };

@@ -226,9 +226,8 @@ fn record(
             .identity()
             .map_err(Error::from)
             .and_then(|identity| {
-                let key = identity.recipient();
-                write(session, tx, wanted, &key)?;
-                Ok(key)
+                write(session, tx, wanted, identity)?;
+                Ok(identity.recipient())
             });
         if recorded.is_err() && made {
             // While nobody else can have come to use it.
@@ -246,18 +245,18 @@ fn forget_identity(session: &Session) {
     }
 }
 
-fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, key: &Recipient) -> Result<(), Error> {
+fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, identity: &Identity) -> Result<(), Error> {
     store::meta::set(tx, store::meta::ORGANIZATION, &wanted.organization)?;
     store::meta::set_installation(tx, &InstallationId::new(app.random()))?;
     let new = NewUser {
         name: wanted.owner.clone(),
         email: wanted.email.clone(),
         role: Role::Owner,
-        key: Some(key.to_string()),
+        key: Some(identity.recipient().to_string()),
         oidc: None,
         created_at: app.now(),
     };
-    store::users::insert(tx, &new)?;
+    let owner = store::users::insert(tx, &new)?;
     let event = Event {
         at: app.now(),
         actor: wanted.owner.to_string(),
@@ -272,6 +271,6 @@ fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, key: &Recipient) -> Result
         ),
         request: None,
     };
-    store::audit::append(tx, &event)?;
+    store::audit::append(tx, &event, (owner, &identity.signer()))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The audit trail of one request: who, what, about whom, and how far it came.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use super::Error;
 use super::error::refusal;
@@ -11,6 +12,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::ClusterName;
 use crate::domain::policy::Denial;
 use crate::domain::user::{User, UserId};
+use crate::secrets::Signer;
 use crate::session::{App, Principal, Session};
 use crate::store::commit::Committing;
 use crate::store::{self, WriteTxn};
@@ -20,6 +22,8 @@ use crate::store::{self, WriteTxn};
 pub(super) struct Journal {
     /// Whose key it is, and whose rights.
     who: (UserId, UserId),
+    /// Signs with that key.
+    signer: Arc<Signer>,
     actor: String,
     acting_as: Option<String>,
     action: Action,
@@ -32,6 +36,7 @@ impl Journal {
     pub(super) fn new(actor: &Principal, action: Action) -> Self {
         Self {
             who: (actor.holder.id, actor.user.id),
+            signer: Arc::clone(&actor.signer),
             actor: actor.holder.name.to_string(),
             acting_as: actor.is_acting_as().then(|| actor.user.name.to_string()),
             action,
@@ -121,7 +126,7 @@ impl Journal {
             detail: detail.into(),
             request,
         };
-        store::audit::append(tx, &event)
+        store::audit::append(tx, &event, (self.who.0, &self.signer))
     }
 
     /// Records an event on its own.

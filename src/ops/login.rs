@@ -5,7 +5,7 @@ mod oidc;
 pub(crate) use oidc::{Away, Found, Proven, is_issuer_of_jobs, provider};
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
@@ -22,7 +22,7 @@ use crate::domain::policy::Denial;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::text::{hex, rfc3339};
 use crate::domain::user::{Role, User};
-use crate::secrets::{ExposeSecret, MacKey, Recipient, SecretString};
+use crate::secrets::{ExposeSecret, MacKey, Recipient, SecretString, Signer};
 use crate::session::{App, Principal, Session};
 use crate::store::{self};
 
@@ -38,6 +38,7 @@ const SEEN_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// A server that people log in to: whose key it works with, and what it was asked.
 pub(crate) struct Authenticator {
     server: User,
+    signer: Arc<Signer>,
     key: MacKey,
     /// The address that people know it by.
     origin: String,
@@ -130,6 +131,7 @@ impl Authenticator {
         })?;
         Ok(Self {
             server,
+            signer: session.identity()?.signer(),
             key: session.identity()?.mac_key("kubegrant serve"),
             origin: origin.to_owned(),
             process: hex(&session.random::<32>()),
@@ -208,6 +210,7 @@ impl Authenticator {
 
     fn principal(&self, user: &User) -> Principal {
         Principal {
+            signer: Arc::clone(&self.signer),
             holder: self.server.clone(),
             user: user.clone(),
         }

@@ -124,6 +124,28 @@ pub(crate) enum Obstacle {
     /// The backup is not of the store that it would replace.
     #[error("the store at `{}` is another organization's than the backup", .0.display())]
     AnotherOrganizations(PathBuf),
+    /// The audit log was changed: what it tells is not believed.
+    #[error("event {seq} of the audit log is not as it was written: {why}")]
+    BrokenLog {
+        /// Which event.
+        seq: EventSeq,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// There is no event of this number.
+    #[error("there is no event {seq}: the audit log ends at event {events}")]
+    NoEvent {
+        /// The number.
+        seq: EventSeq,
+        /// The last one.
+        events: i64,
+    },
+    /// The log did not say what changed yet.
+    #[error("the audit log tells how everything stood from event {since} on")]
+    NotTold {
+        /// From which event on.
+        since: EventSeq,
+    },
     /// The audit log was changed: no owner's word mends it.
     #[error("event {0} of the audit log is not as it was written")]
     ForgedEvent(EventSeq),

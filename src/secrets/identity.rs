@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use age::DecryptError;
 use age::armor::ArmoredReader;
@@ -13,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::key_file::{KeyFile, Kind, SshKeyError};
 use super::mac::MacKey;
-use super::recipient::{Recipient, RecipientError, has_prefix};
+use super::recipient::{Recipient, RecipientError, bech32_payload, has_prefix};
+use super::sign::Signer;
 use super::text;
 
 /// The most work that opening a passphrase-protected age file may cost: 2^20, which takes 1 GiB.
@@ -123,6 +125,8 @@ pub(crate) struct Identity {
     recipient: Recipient,
     /// What keys are derived from that only its holder has.
     root: MacKey,
+    /// Signs with it.
+    signer: Arc<Signer>,
 }
 
 enum Key {
@@ -136,6 +140,8 @@ type Ask<'a> = &'a mut dyn FnMut(&str) -> Result<SecretString, IdentityError>;
 /// What the root of derived keys is derived for.
 const ROOT: &str = "identity";
 const AGE: &str = "age";
+/// What a native age secret begins with, in small letters.
+const AGE_SECRET: &str = "age-secret-key-1";
 const SSH: &str = "ssh-ed25519";
 const NEW_KEY: &str = "make one with `ssh-keygen -t ed25519` or `age-keygen`";
 const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
@@ -185,6 +191,11 @@ impl Identity {
         MacKey::derive(&secret, purpose, &[])
     }
 
+    /// Signs what its holder did.
+    pub(crate) fn signer(&self) -> Arc<Signer> {
+        Arc::clone(&self.signer)
+    }
+
     /// Returns the public half, which names the user.
     pub(crate) fn recipient(&self) -> Recipient {
         self.recipient.clone()
@@ -216,8 +227,13 @@ impl Identity {
 
     fn from_age(key: age::x25519::Identity) -> Result<Self, IdentityError> {
         let recipient = Recipient::from_age(key.to_public())?;
+        let text = key.to_string();
+        let lower = Zeroizing::new(text.expose_secret().to_ascii_lowercase());
+        let secret = bech32_payload(&lower, AGE_SECRET).map(Zeroizing::new);
+        let secret = secret.ok_or(IdentityError::Damaged { kind: AGE })?;
         Ok(Self {
-            root: MacKey::derive(&key.to_string(), ROOT, &[]),
+            signer: Arc::new(Signer::of_x25519(&secret, recipient.to_string())),
+            root: MacKey::derive(&text, ROOT, &[]),
             key: Key::Age(key),
             recipient,
         })
@@ -236,6 +252,10 @@ impl Identity {
         match age::ssh::Identity::from_buffer(text.as_bytes(), None).map_err(|_| damaged())? {
             key @ age::ssh::Identity::Unencrypted(_) => Ok(Self {
                 key: Key::Ssh(Box::new(key)),
+                signer: Arc::new(Signer::of_seed(
+                    &Zeroizing::new(pair.private.to_bytes()),
+                    recipient.to_string(),
+                )),
                 recipient,
                 root: MacKey::derive(&seed(pair), ROOT, &[]),
             }),

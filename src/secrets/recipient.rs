@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
+use zeroize::Zeroizing;
 
 pub(crate) use read::parse_public_key_file;
 
@@ -123,7 +124,7 @@ impl Recipient {
         }
     }
 
-    /// Whether it signed a text in a namespace, as `ssh-keygen -Y sign` does. An age key signs nothing.
+    /// Whether it signed a text in a namespace, as `ssh-keygen -Y sign` does. An age key signs nothing here.
     pub(crate) fn has_signed(&self, namespace: &str, text: &str, signature: &str) -> bool {
         if signature.len() > SIGNATURE_BYTES_MAX || !matches!(self.key, Key::Ssh { .. }) {
             return false;
@@ -150,7 +151,7 @@ impl Recipient {
     /// Takes a native age key.
     pub(super) fn from_age(key: age::x25519::Recipient) -> Result<Self, RecipientError> {
         let text = key.to_string();
-        let point = bech32_payload(&text).ok_or(RecipientError::Invalid { kind: AGE })?;
+        let point = bech32_payload(&text, "age1").ok_or(RecipientError::Invalid { kind: AGE })?;
         // The age crate panics when it seals to a point of small order, and a key written in a
         // second way would never equal the one derived from its private half.
         if is_listed(&point, &SMALL_ORDER_MONTGOMERY) {
@@ -210,12 +211,12 @@ pub(super) fn has_prefix(text: &str, prefix: &str) -> bool {
         .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
 
-/// Decodes the 32 bytes of a canonical `age1…` text, whose checksum is already known to be right.
-fn bech32_payload(text: &str) -> Option<[u8; 32]> {
+/// Decodes the 32 bytes of a canonical text of Bech32 after its `prefix`, whose checksum is already known to be right.
+pub(super) fn bech32_payload(text: &str, prefix: &str) -> Option<[u8; 32]> {
     const ALPHABET: &[u8] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let data = text.strip_prefix("age1")?.as_bytes();
+    let data = text.strip_prefix(prefix)?.as_bytes();
     let data = data.get(..data.len().checked_sub(6)?)?;
-    let mut bytes = Vec::with_capacity(33);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(33));
     let (mut pending, mut bits) = (0u32, 0u32);
     for symbol in data {
         let value = ALPHABET.iter().position(|letter| letter == symbol)?;
@@ -226,7 +227,7 @@ fn bech32_payload(text: &str) -> Option<[u8; 32]> {
             bytes.push(u8::try_from(pending >> bits & 0xff).ok()?);
         }
     }
-    bytes.try_into().ok()
+    bytes.as_slice().try_into().ok()
 }
 
 /// Tells whether a little-endian field element is below 2^255 - 19.

@@ -1,6 +1,6 @@
 //! Known answers from the real tools, and everything that must not open.
 
-mod fixtures;
+pub(super) mod fixtures;
 mod keys;
 
 use std::collections::HashSet;

@@ -4,22 +4,39 @@
 //! [`integrity`]); so an event is inserted when the next one comes, or at commit, when that state
 //! is known. Events from before schema 5 have no state; after one that has, all have.
 //!
+//! Whoever acts signs the hash of each event with their identity, from schema 13 on: who knows this program, and holds
+//! nobody's identity, appends nothing ([`verify`](mod@verify) says by whose keys). Only the event of the upgrade to that
+//! schema has no signature, and after it every other must have one. With the state the last event of a transaction
+//! also carries what changed ([`recorded`]).
+//!
 //! A chain alone does not notice that its end is missing, or that all of it was written anew: for
 //! that a [`Head`] is kept where whoever can write the store cannot, and compared ([`against`]).
 
+mod fields;
+pub(crate) mod verify;
+
 use std::ops::ControlFlow;
 
-use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
+use self::fields::{Fields, stored_hash, stored_signature};
 use super::columns::{Time, of_row, time};
-use super::engine::{self, Connection, Row, ValueRef};
+use super::engine::{self, Connection, Row, ToValue};
+use super::recorded::{self, Base, Change};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::audit::{Entry, Event, EventSeq, Head, Phase};
-use crate::domain::text::hex;
+use crate::domain::user::UserId;
+use crate::secrets::{Signer, Verifier};
+
+pub(crate) use verify::{Verdict, verify};
 
 const GENESIS: &str = "kubegrant audit v1";
+/// What signatures under events are for, as `ssh-keygen -Y verify -n` wants it.
+pub(crate) const NAMESPACE: &str = "kubegrant-audit";
+/// The schema since which events are signed and say what changed.
+const SIGNED_SINCE: i64 = 13;
 
 /// An event that waits for what else its transaction does.
 #[derive(Debug)]
@@ -29,91 +46,14 @@ pub(super) struct Pending {
     /// The state before.
     state: Option<String>,
     event: Event,
-}
-
-/// The columns that are hashed, as bytes, so that a check need not copy them.
-struct Fields<'a> {
-    seq: i64,
-    at: i64,
-    actor: &'a [u8],
-    acting_as: Option<&'a [u8]>,
-    action: &'a [u8],
-    phase: &'a [u8],
-    cluster: Option<&'a [u8]>,
-    user: Option<&'a [u8]>,
-    detail: &'a [u8],
-    request: Option<i64>,
-    state: Option<&'a [u8]>,
-    prev: &'a [u8],
-}
-
-impl Fields<'_> {
-    /// Hashes a row: every field length-prefixed, so that no two rows hash alike by shifting bytes.
-    fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            hasher.update((bytes.len() as u64).to_be_bytes());
-            hasher.update(bytes);
-        };
-        field(self.prev);
-        field(&self.seq.to_be_bytes());
-        field(&self.at.to_be_bytes());
-        for text in [
-            Some(self.actor),
-            self.acting_as,
-            Some(self.action),
-            Some(self.phase),
-            self.cluster,
-            self.user,
-            Some(self.detail),
-        ] {
-            field(text.unwrap_or_default());
-            field(&[u8::from(text.is_some())]);
-        }
-        field(&self.request.unwrap_or(0).to_be_bytes());
-        if let Some(state) = self.state {
-            // As far back as schema 5: before it, no request and request 0 were the same.
-            field(&[u8::from(self.request.is_some())]);
-            field(state);
-        }
-        hex(&hasher.finalize())
-    }
-
-    fn of_row<'a>(row: &Row<'a>) -> engine::Result<Fields<'a>> {
-        let bytes = |column: usize| -> engine::Result<Option<&'a [u8]>> {
-            Ok(match row.get_ref(column)? {
-                ValueRef::Text(bytes) => Some(bytes),
-                _ => None,
-            })
-        };
-        Ok(Fields {
-            seq: row.get(0)?,
-            at: row.get(1)?,
-            actor: bytes(2)?.unwrap_or_default(),
-            acting_as: bytes(3)?,
-            action: bytes(4)?.unwrap_or_default(),
-            phase: bytes(5)?.unwrap_or_default(),
-            cluster: bytes(6)?,
-            user: bytes(7)?,
-            detail: bytes(8)?.unwrap_or_default(),
-            request: row.get(9)?,
-            prev: bytes(10)?.unwrap_or_default(),
-            state: bytes(12)?,
-        })
-    }
-}
-
-/// The hash that a row has, in its column.
-fn stored_hash<'a>(row: &Row<'a>) -> engine::Result<&'a [u8]> {
-    Ok(match row.get_ref(11)? {
-        ValueRef::Text(bytes) => bytes,
-        _ => &[],
-    })
+    /// Who signs it; nobody where this program itself records an upgrade.
+    signer: Option<Arc<Signer>>,
 }
 
 impl Pending {
-    fn insert(&self, sql: &Connection, state: &str) -> Result<String> {
+    fn insert(&self, sql: &Connection, state: &str, change: Option<&str>) -> Result<String> {
         let event = &self.event;
+        let signer = self.signer.as_deref().map(Signer::key);
         let fields = Fields {
             seq: self.seq.0,
             at: event.at.timestamp(),
@@ -127,27 +67,39 @@ impl Pending {
             request: event.request.map(|request| request.0),
             state: Some(state.as_bytes()),
             prev: self.prev.as_bytes(),
+            signer: signer.map(str::as_bytes),
+            change: change.map(str::as_bytes),
         };
         let hash = fields.hash();
+        let signature = self
+            .signer
+            .as_ref()
+            .and_then(|it| it.sign(NAMESPACE, &hash));
+        let signature = signature.as_ref().map(<[u8; 64]>::as_slice);
+        let (action, phase) = (event.action.as_str(), event.phase.as_str());
+        let values: Vec<&dyn ToValue> = vec![
+            &self.seq,
+            &fields.at,
+            &event.actor,
+            &event.acting_as,
+            &action,
+            &phase,
+            &event.cluster,
+            &event.user,
+            &event.detail,
+            &event.request,
+            &self.prev,
+            &hash,
+            &state,
+            &signer,
+            &change,
+            &signature,
+        ];
         sql.execute(
             "INSERT INTO audit (seq, at, actor, acting_as, action, phase, cluster, user, detail,
-               request, prev, hash, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            (
-                self.seq,
-                fields.at,
-                &event.actor,
-                &event.acting_as,
-                event.action.as_str(),
-                event.phase.as_str(),
-                &event.cluster,
-                &event.user,
-                &event.detail,
-                event.request,
-                &self.prev,
-                &hash,
-                state,
-            ),
+               request, prev, hash, state, signer, change, signature)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            values,
         )?;
         Ok(hash)
     }
@@ -159,15 +111,39 @@ fn last(sql: &Connection) -> Result<Option<(EventSeq, String, Option<String>)>> 
     Ok(sql.first(query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
-/// Appends an event; gives its sequence number.
-pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<EventSeq> {
+/// Checks that whoever signs does so with the key that is their user's when the transaction begins.
+fn check_key(tx: &WriteTxn<'_>, user: UserId, signer: &Signer) -> Result<()> {
+    let mut checked = tx.signers.borrow_mut();
+    if checked.contains(&user) {
+        return Ok(());
+    }
+    let key = "SELECT key FROM users WHERE id = ?1";
+    let key: Option<Option<String>> = tx.sql().first(key, [user], |row| row.get(0))?;
+    if key.flatten().as_deref() != Some(signer.key()) {
+        return Err(Error::KeyReplaced);
+    }
+    checked.insert(user);
+    Ok(())
+}
+
+/// Appends an event of whoever holds this identity, who is this user; gives its sequence number.
+///
+/// The first event of a transaction comes before its user's key changes in it: it is signed with the key of before.
+pub(crate) fn append(
+    tx: &WriteTxn<'_>,
+    event: &Event,
+    (user, signer): (UserId, &Arc<Signer>),
+) -> Result<EventSeq> {
+    check_key(tx, user, signer)?;
+    // Before anybody's key changes in it.
+    vouched(tx)?;
     let (seq, prev, state) = match tx.pending.take() {
         Some(before) => {
             let state = match before.state.clone() {
                 Some(state) => state,
                 None => integrity::state(tx.sql())?,
             };
-            let hash = before.insert(tx.sql(), &state)?;
+            let hash = before.insert(tx.sql(), &state, None)?;
             (before.seq.next(), hash, Some(state))
         }
         None => match last(tx.sql())? {
@@ -180,72 +156,162 @@ pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<EventSeq> {
         prev,
         state,
         event: event.clone(),
+        signer: Some(Arc::clone(signer)),
     }));
     Ok(seq)
 }
 
-/// Records that the store was brought to another schema, and the state it has since; a log that
-/// has not begun begins with something else.
-pub(super) fn append_upgrade(sql: &Connection, detail: String, state: &str) -> Result<()> {
-    let Some((seq, prev, _)) = last(sql)? else {
+/// At most so many rows are said in one event of an upgrade: some megabytes.
+const ROWS_OF_A_BASE: usize = 10_000;
+
+/// Records that the store was brought to another schema, the state it has since, and all of its rows as they stand: from
+/// here on the log says what changes, and who signs it. A log that has not begun begins with something else.
+pub(super) fn append_upgrade(sql: &Connection, detail: &str, state: &str) -> Result<()> {
+    let Some((mut seq, mut prev, _)) = last(sql)? else {
         return Ok(());
     };
     let at = Timestamp::from_timestamp(sql.now()?, 0).unwrap_or_default();
-    let upgrade = Pending {
-        seq: seq.next(),
-        prev,
-        state: None,
-        event: Event {
-            at,
-            actor: "kubegrant".to_owned(),
-            acting_as: None,
-            action: Action::Upgrade,
-            phase: Phase::Done,
-            cluster: None,
-            user: None,
-            detail,
-            request: None,
-        },
-    };
-    upgrade.insert(sql, state).map(drop)
+    for change in recorded::Rows::of_store(sql)?.into_base(ROWS_OF_A_BASE) {
+        seq = seq.next();
+        let detail = match change.base {
+            Some(Base { of, part }) if of > 1 => format!("{detail} ({part} of {of})"),
+            _ => detail.to_owned(),
+        };
+        let upgrade = Pending {
+            seq,
+            prev,
+            state: None,
+            event: Event {
+                at,
+                actor: "kubegrant".to_owned(),
+                acting_as: None,
+                action: Action::Upgrade,
+                phase: Phase::Done,
+                cluster: None,
+                user: None,
+                detail,
+                request: None,
+            },
+            signer: None,
+        };
+        prev = upgrade.insert(sql, state, Some(&change.to_text()?))?;
+    }
+    Ok(())
 }
 
-/// Inserts the last event of a transaction with the state that the transaction leaves; `false` if
+/// Inserts the last event of a transaction with the state that the transaction leaves, and what it changed; `false` if
 /// the transaction has no event.
 pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
+    let change = match recorded::take(tx.sql())? {
+        // What somebody else changed no event says: this one says all that the log does not.
+        _ if tx.accepted.get() => Some(verify::untold(tx)?),
+        change => change,
+    };
     let Some(pending) = tx.pending.take() else {
-        return match state {
-            Some(_) => Err(Error::Silent),
-            None => Ok(false),
+        return if state.is_some() || change.is_some() {
+            Err(Error::Silent)
+        } else {
+            Ok(false)
         };
     };
     let state = match state.or_else(|| pending.state.clone()) {
         Some(state) => state,
         None => integrity::state(tx.sql())?,
     };
-    pending.insert(tx.sql(), &state)?;
+    let change = change.as_ref().map(Change::to_text).transpose()?;
+    pending.insert(tx.sql(), &state, change.as_deref())?;
     Ok(true)
 }
 
-/// The state that the last event vouches for; `None` if that event vouches for nothing. A log
+/// The state that the last event before a transaction vouches for.
+pub(super) fn vouched(tx: &ReadTxn<'_>) -> Result<Option<String>> {
+    if let Some(vouched) = tx.vouched.get() {
+        return Ok(vouched.clone());
+    }
+    let vouched = last_state(tx.sql(), || integrity::empty_state(tx.sql()))?;
+    Ok(tx.vouched.get_or_init(|| vouched).clone())
+}
+
+/// The state that the last event vouches for; `None` if that event vouches for nothing, or nobody vouches for it. A log
 /// that has not begun vouches for the `empty` store.
 pub(super) fn last_state(
     sql: &Connection,
     empty: impl FnOnce() -> Result<String>,
 ) -> Result<Option<String>> {
-    let query = format!("SELECT {COLUMNS} FROM audit ORDER BY seq DESC LIMIT 1");
-    let found = sql.first(&query, [], |row| {
+    last_state_of(sql, SIGNED_SINCE, empty)
+}
+
+/// The last event, as far as it must be looked at to know whether it vouches for its state.
+struct Last {
+    /// Its state; none where it is not as it was written.
+    state: Option<String>,
+    hash: String,
+    signer: Option<String>,
+    signature: Option<Vec<u8>>,
+    actor: String,
+    change: Option<String>,
+    begins_to_say: bool,
+}
+
+impl Last {
+    fn of_row(row: &Row<'_>) -> engine::Result<Self> {
         let fields = Fields::of_row(row)?;
-        if fields.hash().as_bytes() != stored_hash(row)? {
-            return Ok(None);
-        }
-        let state = fields.state.map(String::from_utf8_lossy);
-        Ok(state.map(std::borrow::Cow::into_owned))
-    })?;
-    match found {
-        Some(state) => Ok(state),
-        None => empty().map(Some),
+        let hash = fields.hash();
+        let is_whole = hash.as_bytes() == stored_hash(row)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Self {
+            state: fields.state.filter(|_| is_whole).map(text),
+            hash,
+            signer: fields.signer.map(text),
+            signature: stored_signature(row)?.map(<[u8]>::to_vec),
+            actor: text(fields.actor),
+            change: fields.change.map(text),
+            begins_to_say: fields.begins_to_say(),
+        })
     }
+}
+
+/// The same of a store of an earlier schema.
+pub(super) fn last_state_of(
+    sql: &Connection,
+    schema: i64,
+    empty: impl FnOnce() -> Result<String>,
+) -> Result<Option<String>> {
+    let is_signed = schema >= SIGNED_SINCE;
+    let columns = if is_signed { COLUMNS } else { COLUMNS_12 };
+    let query = format!("SELECT {columns} FROM audit ORDER BY seq DESC LIMIT 1");
+    let Some(last) = sql.first(&query, [], Last::of_row)? else {
+        return empty().map(Some);
+    };
+    if is_signed && !is_vouched_for(sql, &last)? {
+        return Ok(None);
+    }
+    Ok(last.state)
+}
+
+/// Whether the last event is signed with a key of its actor's, or is this program's own where nothing is signed yet.
+///
+/// Whose keys are whose is taken from the table here: that a log is whole, [`verify`] tells.
+fn is_vouched_for(sql: &Connection, last: &Last) -> Result<bool> {
+    let Some(signer) = &last.signer else {
+        let signed = "SELECT 1 FROM audit WHERE signer IS NOT NULL LIMIT 1";
+        return Ok(last.begins_to_say && !sql.exists(signed, [])?);
+    };
+    let signature = last.signature.as_deref();
+    let is_signed = Verifier::of(signer)
+        .zip(signature)
+        .is_some_and(|(key, signature)| key.has_signed(NAMESPACE, &last.hash, signature));
+    if !is_signed {
+        return Ok(false);
+    }
+    let user = "SELECT id, key FROM users WHERE name = ?1";
+    let user: Option<(i64, Option<String>)> =
+        sql.first(user, [&last.actor], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(user.is_some_and(|(id, key)| {
+        let change = last.change.as_deref().and_then(Change::parse);
+        // One that changes the key of whoever did it is signed with the one of before.
+        key.as_ref() == Some(signer) || change.is_some_and(|it| verify::sets_key_of(id, &it))
+    }))
 }
 
 /// When an owner last accepted or restored the store, in the organization's record.
@@ -335,7 +401,10 @@ pub(crate) struct Filter {
 }
 
 const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
-     prev, hash, state";
+     prev, hash, state, signer, change, signature";
+/// The same of a store in which nothing was signed yet.
+const COLUMNS_12: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
+     prev, hash, state, NULL, NULL, NULL";
 
 fn entry(row: &Row<'_>) -> engine::Result<Entry> {
     Ok(Entry {
@@ -352,6 +421,9 @@ fn entry(row: &Row<'_>) -> engine::Result<Entry> {
         prev: row.get(10)?,
         hash: row.get(11)?,
         state: row.get(12)?,
+        signer: row.get(13)?,
+        change: row.get(14)?,
+        signature: row.get(15)?,
     })
 }
 
@@ -419,63 +491,6 @@ pub(crate) fn list(tx: &ReadTxn<'_>, filter: &Filter) -> Result<Vec<Entry>> {
         Ok::<_, Error>(())
     })?;
     Ok(entries)
-}
-
-/// What a check of the whole chain found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Every row is as it was written; the last hash, if there is a row.
-    Whole {
-        /// How many rows.
-        rows: i64,
-        /// The last hash.
-        head: Option<String>,
-    },
-    /// The first row that is not as it was written.
-    Broken {
-        /// Its number, or the missing one.
-        seq: EventSeq,
-        /// What is wrong.
-        why: &'static str,
-    },
-}
-
-/// Checks the chain from its first row to its last.
-pub(crate) fn verify(tx: &ReadTxn<'_>) -> Result<Verdict> {
-    let sql = format!("SELECT {COLUMNS} FROM audit ORDER BY seq");
-    let (mut next, mut last) = (1, GENESIS.to_owned());
-    let mut has_state = false;
-    let mut broken = None;
-    tx.sql().each(&sql, [], |row| {
-        let fields = Fields::of_row(row)?;
-        let hash = fields.hash();
-        broken = if fields.seq != next {
-            Some("a row is missing")
-        } else if fields.prev != last.as_bytes() {
-            Some("it does not follow the row before")
-        } else if hash.as_bytes() != stored_hash(row)? {
-            Some("it was changed")
-        } else if has_state && fields.state.is_none() {
-            Some("it vouches for no state")
-        } else {
-            None
-        };
-        if broken.is_some() {
-            return Ok::<_, engine::Error>(ControlFlow::Break(()));
-        }
-        has_state = fields.state.is_some();
-        last = hash;
-        next += 1;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    if let Some(why) = broken {
-        let seq = EventSeq(next);
-        return Ok(Verdict::Broken { seq, why });
-    }
-    Ok(Verdict::Whole {
-        rows: next - 1,
-        head: (next > 1).then_some(last),
-    })
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@
 //! clusters nor with the users who have nothing there. What was checked is not checked again before
 //! something changes.
 //!
-//! **What it cannot do.** There is no key in it: whoever can write the file, and computes digests
-//! and an event of their own at the end of the log, is not found here. Such an event stays in the
-//! log, under a name, and cannot be taken back without the heads showing it.
+//! **What it cannot do.** Whoever can write the file, computes digests, and signs an event of their own at the end
+//! of the log with the identity of a user of the store, is not found here. Such an event stays in the log, says what it
+//! changed, bears the name of whose key signed it, and cannot be taken back without the heads showing it.
 //!
 //! **To guard a table or a column**, add it to [`guarded::FIRST`] (its module says why the others are
 //! not there), with a new schema, and keep what earlier stores guarded in
@@ -35,12 +35,12 @@ mod upgrade;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::digests::Key;
-pub(super) use self::digests::state;
+pub(super) use self::digests::{empty_state, state};
 use self::guarded::{ALL_CLUSTERS, GUARDED, Guarded, Of};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
 use super::engine::Connection;
-use super::{Error, ReadTxn, Result, WriteTxn};
+use super::{Error, ReadTxn, Result, WriteTxn, recorded};
 use crate::domain::cluster::ClusterId;
 use crate::domain::project::ProjectId;
 use crate::domain::user::UserId;
@@ -52,6 +52,7 @@ const DIGESTS: &str = "the digests of its records";
 pub(super) fn watch(sql: &Connection) -> Result<()> {
     let mut batch =
         "CREATE TEMP TABLE touched (name TEXT, part TEXT, image TEXT, sign INTEGER);".to_owned();
+    batch.push_str(recorded::NOTES);
     for guarded in GUARDED {
         batch.push_str(&guarded.triggers());
     }
@@ -74,8 +75,7 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     }
     // What somebody made of the digests is not closed anew, and no event of ours vouches for it.
     let groups: BTreeSet<String> = changes.keys().map(|key| key.group().to_owned()).collect();
-    let vouched = super::audit::last_state(sql, || digests::empty_state(sql))?;
-    let mut is_intact = vouched == Some(state(sql)?);
+    let mut is_intact = super::audit::vouched(tx)? == Some(state(sql)?);
     for group in &groups {
         is_intact = is_intact && digests::is_closed(sql, group)?;
     }
@@ -327,7 +327,7 @@ fn find_changed(
         relied_on.extend(relied(tx, *scope)?);
     }
     let mut found = Vec::new();
-    if !are_vouched_for(sql, &relied_on, checked)? {
+    if !are_vouched_for(tx, &relied_on, checked)? {
         found.push(DIGESTS.to_owned());
     }
     // All of it, or nothing: whatever is relied upon is read from these tables.
@@ -373,10 +373,10 @@ fn find_changed(
 }
 
 /// Whether the last event vouches for the digests, and they for the groups that are relied upon.
-fn are_vouched_for(sql: &Connection, relied_on: &[Relied], checked: &mut Intact) -> Result<bool> {
+fn are_vouched_for(tx: &ReadTxn<'_>, relied_on: &[Relied], checked: &mut Intact) -> Result<bool> {
+    let sql = tx.sql();
     if !checked.is_vouched {
-        let vouched = super::audit::last_state(sql, || digests::empty_state(sql))?;
-        if vouched != Some(state(sql)?) {
+        if super::audit::vouched(tx)? != Some(state(sql)?) {
             return Ok(false);
         }
         checked.is_vouched = true;

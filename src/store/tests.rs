@@ -119,7 +119,7 @@ fn an_installation_id_that_is_absent_or_none_is_no_id() {
     for id in ["", "0BADCAFE"] {
         let written: Result<()> = store.write(|tx| {
             meta::set(tx, "installation", id)?;
-            audit::append(tx, &event()).map(drop)
+            fixture::append(tx, &event()).map(drop)
         });
         written.expect("it can be written");
         assert!(is_damaged(), "'{id}'");
@@ -292,7 +292,7 @@ fn a_credential_goes_forward_only_and_one_lives() {
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
         projects::rename(tx, project, &store1)?;
         assert_eq!(credentials::next_version(tx, cluster, shared)?, 5);
-        audit::append(tx, &event())?;
+        fixture::append(tx, &event())?;
         Ok(())
     };
     store.write(run).expect("all of it holds");
@@ -318,7 +318,7 @@ fn damage(statement: &str) -> String {
                  origin, made_at, made_by, secret)
                VALUES (1, 1, 'current', 'available', 'ed25519', '', '', 'generated', 1, 1, x'00');",
         )?;
-        audit::append(tx, &event()).map(drop)
+        fixture::append(tx, &event()).map(drop)
     });
     filled.expect("it can be written");
     let read = || {

@@ -92,6 +92,7 @@ fn a_whole_log_verifies() {
     Events:       6
     Head:         [HASH]
     Known here:   fits
+    Signed:       from event 1
     [exit 0]
     ");
 }

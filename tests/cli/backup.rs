@@ -17,7 +17,7 @@ fn a_backup_is_private_whole_and_replaces_nothing_unasked() {
     insta::assert_snapshot!(kg.run("backup b.db -o json"), @r#"
     {
       "path": "[HOME]/work/b.db",
-      "bytes": 278528,
+      "bytes": 286720,
       "seq": 7,
       "head": "[HASH]"
     }

@@ -522,6 +522,10 @@ fn filtered(text: &str) -> String {
             (r"kubegrant-manager-[0-9a-f]{8}", "kubegrant-manager-[HEX]"),
             (r"SHA256:[A-Za-z0-9+/]{43}", "[FINGERPRINT]"),
             (r"ssh-ed25519 AAAA[A-Za-z0-9+/=]+", "ssh-ed25519 [PUBLIC]"),
+            (
+                r"-----BEGIN SSH SIGNATURE-----[A-Za-z0-9+/=\\n]*-----END SSH SIGNATURE-----\\n",
+                "[SIGNATURE]",
+            ),
             (r"kubegrant:[0-9a-f]{8}:", "kubegrant:[INSTALLATION]:"),
         ]
         .into_iter()

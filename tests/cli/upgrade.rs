@@ -3,13 +3,15 @@
 //!
 //! `stores/schema-5.sql` is what the last program with schema 5 left: two clusters, a project whose
 //! shared kubeconfig has three holders, one of whom keeps it, grants, a block, an SSH key, and a
-//! cluster that was away when something was revoked and unbound. Those of schema 6 to 11 are smaller ones.
+//! cluster that was away when something was revoked and unbound. Those of schema 6 to 12 are smaller ones.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use kubegrant_sandbox::Sandbox;
 
 use crate::home::{Home, set_mode};
+use crate::replay::{rows, told};
+use crate::signed::forge;
 
 const SCHEMA_5: &str = include_str!("stores/schema-5.sql");
 /// Its owner's identity; it opens nothing else.
@@ -29,6 +31,8 @@ const SCHEMA_10: &str = include_str!("stores/schema-10.sql");
 const OLIVIA_10: &str = include_str!("stores/schema-10.identity");
 const SCHEMA_11: &str = include_str!("stores/schema-11.sql");
 const OLIVIA_11: &str = include_str!("stores/schema-11.identity");
+const SCHEMA_12: &str = include_str!("stores/schema-12.sql");
+const OLIVIA_12: &str = include_str!("stores/schema-12.identity");
 
 /// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
@@ -69,11 +73,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 12);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 13);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 12; the records are as they were left");
+        .says("schema 13; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -191,13 +195,14 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
         (SCHEMA_9, OLIVIA_9),
         (SCHEMA_10, OLIVIA_10),
         (SCHEMA_11, OLIVIA_11),
+        (SCHEMA_12, OLIVIA_12),
     ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");
-        assert_eq!(number(&kg, "PRAGMA user_version"), 12);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 13);
         kg.run("audit list --action upgrade")
             .success()
-            .says("schema 12; the records are as they were left");
+            .says("schema 13; the records are as they were left");
         kg.run("project show shop").success().says("bob");
         kg.run("cluster set prod --description words").success();
         kg.run("audit verify").success();
@@ -223,5 +228,41 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
                 kg.run("access list").exit(7).says(what);
             }
         }
+    }
+}
+
+#[test]
+fn from_the_upgrade_on_all_events_are_signed_and_tell_the_rows() {
+    for (store, events) in [((SCHEMA_5, OLIVIA), 61), ((SCHEMA_12, OLIVIA_12), 33)] {
+        let mut kg = left_by(store, "");
+        kg.run("audit verify")
+            .success()
+            .says(&format!("Signed:       from event {}", events + 1));
+        let whole = rows(&kg);
+        assert_eq!(told(&mut kg, None), whole);
+        assert_eq!(told(&mut kg, Some(events)), whole);
+        kg.run(&format!("audit replay --at {}", events - 1))
+            .exit(5)
+            .says(&format!("from event {events} on"));
+        kg.run("user add dave").success();
+        kg.run("audit verify")
+            .success()
+            .says(&format!("Signed:       from event {}", events + 1));
+        assert_eq!(told(&mut kg, None), rows(&kg));
+        assert_eq!(told(&mut kg, Some(events)), whole);
+        let listed = kg.run("audit list -o json").json();
+        let listed = listed.as_array().expect("a list");
+        for event in listed {
+            let is_signed = event["seq"].as_i64() > Some(events);
+            assert_eq!(event["signature"].is_string(), is_signed, "{event}");
+            assert_eq!(event["key"].is_string(), is_signed, "{event}");
+        }
+        // Nothing comes after it that nobody signed.
+        forge(&kg, |_| {});
+        kg.run("audit verify").exit(7).says(&format!(
+            "event {} of the audit log is not as it was written: it is not signed",
+            events + 2
+        ));
+        kg.run("user add erin").exit(7);
     }
 }

@@ -14,7 +14,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Always the same bytes for the same event: fixed keys in a fixed order, and nothing but printable
 /// ASCII (all else is escaped), so that a line is a line to every reader. Denied and failed
 /// attempts are in it. Each line carries the hash of the one before: keep what you exported
-/// elsewhere, and go on with `--since-seq`.
+/// elsewhere, and go on with `--since-seq`. With `signature`, `signed_by` and `hash` OpenSSH checks an event:
+/// `ssh-keygen -Y verify -n kubegrant-audit`.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n  \
     kubegrant audit export > audit.jsonl\n  \

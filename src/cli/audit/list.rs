@@ -39,10 +39,7 @@ pub(super) struct FilterArgs {
 impl FilterArgs {
     /// The filter, with times as they are now.
     pub(super) fn filter(self, now: DateTime<Utc>) -> ops::audit::Filter {
-        let at = |when: When| match when {
-            When::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
-            When::At(at) => at,
-        };
+        let at = |when: When| when.at(now);
         ops::audit::Filter {
             user: self.user.map(|user| user.to_string()),
             cluster: self.cluster.map(|cluster| cluster.to_string()),
@@ -66,12 +63,22 @@ pub(crate) struct AuditListArgs {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum When {
+pub(super) enum When {
     Ago(TimeDelta),
     At(DateTime<Utc>),
 }
 
-fn when(text: &str) -> Result<When, String> {
+impl When {
+    /// The moment, as seen from now.
+    pub(super) fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or(DateTime::UNIX_EPOCH),
+            Self::At(at) => at,
+        }
+    }
+}
+
+pub(super) fn when(text: &str) -> Result<When, String> {
     match duration::parse(text) {
         Ok(ago) => Ok(When::Ago(ago)),
         Err(_) => duration::parse_until(text)

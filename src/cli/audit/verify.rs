@@ -8,8 +8,10 @@ use crate::ops;
 
 /// Check that nobody wrote to the store without kubegrant
 ///
-/// Every event carries the hash of the one before, and a digest of all records that decide who may
-/// do what. The last hash is kept on this machine and on the clusters, so that an older store, a
+/// Every event carries the hash of the one before, the signature of whoever did it, what it changed, and
+/// a digest of all records that decide who may do what. All of it is checked from the first event on: that
+/// each is signed with the key that was its actor's then, and that all together tell the records as they
+/// are. Events of an older kubegrant have no signature; from which event on all have one is said. The last hash is kept on this machine and on the clusters, so that an older store, a
 /// log that was cut off at its end, and one that was written anew are noticed too.
 #[derive(clap::Args, Debug)]
 pub(crate) struct AuditVerifyArgs {}

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use serde_json::{Map, Value};
+
 use crate::domain::audit::Entry;
 use crate::domain::text::first_ones;
-use crate::ops::audit::{Accepted, Known, Report, Verdict};
+use crate::ops::audit::{Accepted, Known, Replayed, Report, Verdict, signature_of};
 use crate::output::{Table, Time, View};
 
 frozen! {
     /// An event.
     pub(crate) struct EntryView from entry: Entry {
+        let (signed_by, signature) = signature_of(&entry).unzip();
         seq: i64 = entry.seq.0,
         at: Time = Time(entry.at),
         actor: String = entry.actor,
@@ -24,6 +27,14 @@ frozen! {
         hash: String = entry.hash,
         state: Option<String> = entry.state,
         prev: String = entry.prev,
+        /// What its transaction changed of the rows that decide something.
+        change: Option<Value> = entry.change.and_then(|text| serde_json::from_str(&text).ok()),
+        /// The public key of its actor, which it is signed with.
+        key: Option<String> = entry.signer,
+        /// The same as OpenSSH writes it.
+        signed_by: Option<String> = signed_by,
+        /// The signature over `hash`, in the namespace `kubegrant-audit`, as `ssh-keygen -Y verify` takes it.
+        signature: Option<String> = signature,
     }
 }
 
@@ -84,9 +95,9 @@ fn head_name(head: Option<&String>) -> Vec<String> {
 frozen! {
     /// What a check of the log found.
     pub(crate) struct VerdictView from report: &Report {
-        let (events, head, broken_at) = match &report.verdict {
-            Verdict::Whole { rows, head } => (*rows, head.clone(), None),
-            Verdict::Broken { seq, .. } => (seq.0 - 1, None, Some(seq.0)),
+        let (events, head, broken_at, signed_from) = match &report.verdict {
+            Verdict::Whole { rows, head, signed_from } => (*rows, head.clone(), None, *signed_from),
+            Verdict::Broken { seq, .. } => (seq.0 - 1, None, Some(seq.0), None),
         };
         whole: bool = report.is_good(),
         events: i64 = events,
@@ -99,6 +110,10 @@ frozen! {
             Known::Differs(..) => "differs",
         },
         changed: Vec<String> = report.changed.clone(),
+        /// The first event that is signed; none where the log is not whole.
+        signed_from: Option<i64> = signed_from.map(|seq| seq.0),
+        /// Tables whose rows are not what the log tells.
+        untold: Vec<&'static str> = report.untold.clone(),
     }
 }
 
@@ -109,7 +124,61 @@ impl View for VerdictView {
             .col("Events", |it| it.events)
             .col("Head", |it| &it.head)
             .col("Known here", |it| it.known_here)
+            .some("Signed", |it| {
+                it.signed_from.map(|seq| format!("from event {seq}"))
+            })
             .names(head_name(self.head.as_ref()))
+    }
+}
+
+frozen! {
+    /// How everything stood once, as the log tells it.
+    pub(crate) struct ReplayView from replayed: &Replayed {
+        /// The last event that counts.
+        seq: i64 = replayed.seq.0,
+        at: Time = Time(replayed.at),
+        /// The rows of each table, in the order of their keys.
+        tables: Value = tables(replayed),
+    }
+}
+
+/// The rows of each table that has any.
+fn tables(replayed: &Replayed) -> Value {
+    let tables = replayed.rows.tables().map(|(name, rows)| {
+        let rows: Vec<Value> = rows
+            .map(|row| Value::Object(row.into_iter().collect::<Map<_, _>>()))
+            .collect();
+        (name.to_owned(), Value::Array(rows))
+    });
+    Value::Object(tables.collect())
+}
+
+impl ReplayView {
+    /// How many rows of a table are not over.
+    fn count(&self, table: &str) -> usize {
+        let rows = self.tables.get(table).and_then(Value::as_array);
+        let is_over = |row: &&Value| {
+            row.get("removed_at").is_some_and(|at| !at.is_null())
+                || row.get("state").is_some_and(|state| state == "revoked")
+        };
+        rows.map_or(0, |rows| rows.iter().filter(|row| !is_over(row)).count())
+    }
+}
+
+impl View for ReplayView {
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Event", |it| it.seq)
+            .col("At", |it| it.at)
+            .col("Users", |it| it.count("users"))
+            .col("Clusters", |it| it.count("clusters"))
+            .col("Projects", |it| it.count("projects"))
+            .col("Members", |it| it.count("project_members"))
+            .col("Grants", |it| it.count("grants"))
+            .col("Blocks", |it| it.count("blocks"))
+            .col("Bindings", |it| it.count("bindings"))
+            .col("Credentials", |it| it.count("credentials"))
+            .names(vec![format!("event/{}", self.seq)])
     }
 }
 
@@ -163,6 +232,9 @@ mod tests {
                 state: None,
                 prev: String::new(),
                 hash: String::new(),
+                signer: None,
+                change: None,
+                signature: None,
             };
             let line = json_line(&entry);
             let text = line.strip_suffix('\n').expect("it ends");

@@ -4,6 +4,8 @@
 //! who is asked, an API server that is slow. Who was demoted or disabled meanwhile, who lost the
 //! cluster, and what was archived, protected, deleted or replaced, must count.
 
+use std::sync::Arc;
+
 use crate::domain::cluster::Cluster;
 use crate::domain::name::ProjectName;
 use crate::domain::policy::{self, ClusterAction, OrganizationAction, ProjectAction, Target};
@@ -76,7 +78,11 @@ fn actor_now(tx: &ReadTxn<'_>, actor: &Principal) -> store::Result<Option<Princi
         return Ok(None);
     };
     let same_key = holder.key == actor.holder.key;
-    let now = Principal { holder, user };
+    let now = Principal {
+        signer: Arc::clone(&actor.signer),
+        holder,
+        user,
+    };
     let stands = same_key && find::acts_as(&now).is_ok();
     Ok(stands.then_some(now))
 }

@@ -1,12 +1,12 @@
 //! Keys and files made by the real `age`, `age-keygen` and `ssh-keygen`; nothing uses these keys.
 
 /// What `age-keygen` wrote.
-pub(super) const AGE_IDENTITY: &str = "# created: 2026-11-22T09:59:44Z
+pub(in crate::secrets) const AGE_IDENTITY: &str = "# created: 2026-11-22T09:59:44Z
 # public key: age154l7pr48t23h7jk4pwsvhnufpqpjms2nfrrktjwa8lhgsmr7temsrl2jrv
 AGE-SECRET-KEY-1EDSF6VQRE58LGNEPDLF5S5XCJFL8E5ER67TYNHKXD634NJSUQUPSTLGU9A
 ";
 /// Its public half.
-pub(super) const AGE_PUBLIC: &str =
+pub(in crate::secrets) const AGE_PUBLIC: &str =
     "age154l7pr48t23h7jk4pwsvhnufpqpjms2nfrrktjwa8lhgsmr7temsrl2jrv";
 /// `AGE_IDENTITY` under `age -p`, passphrase `open sesame`.
 pub(super) const AGE_IDENTITY_ENCRYPTED: &str = "-----BEGIN AGE ENCRYPTED FILE-----
@@ -30,7 +30,7 @@ NPhYjclM7RjwcwmOxNH1yUPdydxlmpRyvg7pggrH
 -----END AGE ENCRYPTED FILE-----
 ";
 /// What `ssh-keygen -t ed25519` wrote.
-pub(super) const SSH_IDENTITY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+pub(in crate::secrets) const SSH_IDENTITY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
 b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACAn45rabsTMgIBQX8cnXaWrkEhzg6X+q7E7rc28iJFkuwAAAJA2RHJ5NkRy
 eQAAAAtzc2gtZWQyNTUxOQAAACAn45rabsTMgIBQX8cnXaWrkEhzg6X+q7E7rc28iJFkuw
@@ -39,7 +39,7 @@ SHODpf6rsTutzbyIkWS7AAAADWFsaWNlQGV4YW1wbGU=
 -----END OPENSSH PRIVATE KEY-----
 ";
 /// Its public half.
-pub(super) const SSH_PUBLIC: &str =
+pub(in crate::secrets) const SSH_PUBLIC: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICfjmtpuxMyAgFBfxyddpauQSHODpf6rsTutzbyIkWS7 alice@example
 ";
 /// A file sealed to `SSH_PUBLIC`.

@@ -176,7 +176,7 @@ pub(in crate::store) fn state(sql: &Connection) -> Result<String> {
 }
 
 /// The state of a store without a row: its tables, as they are.
-pub(super) fn empty_state(sql: &Connection) -> Result<String> {
+pub(in crate::store) fn empty_state(sql: &Connection) -> Result<String> {
     let key = Key::of_shape();
     let mut group = Sha256::new_with_prefix(GROUP);
     for text in [&key.name, &key.part, &shape::found(sql)?.to_text()] {

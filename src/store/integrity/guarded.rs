@@ -28,6 +28,8 @@ use super::sum::Sum;
 use crate::store::Result;
 use crate::store::engine::{self, Connection, ToValue, ValueRef};
 
+mod triggers;
+
 /// What the parts of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
@@ -467,49 +469,6 @@ impl Guarded {
     #[cfg(test)]
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.contains(&column)
-    }
-
-    /// The triggers that note each row before and after it changes.
-    pub(super) fn triggers(&self) -> String {
-        let Self {
-            table,
-            name,
-            counts,
-            ..
-        } = self;
-        let id = name.replace(' ', "_");
-        let note = |row: &str, sign: &str| {
-            format!(
-                "INSERT INTO touched SELECT '{name}', {}, {}, {sign} WHERE {};",
-                Self::of_row(self.part, row),
-                self.image(row),
-                Self::of_row(counts, row),
-            )
-        };
-        let (came, went) = (note("NEW", "1"), note("OLD", "-1"));
-        let mut triggers = format!(
-            "CREATE TEMP TRIGGER touched_{id}_came AFTER INSERT ON main.{table} BEGIN {came} END;
-             CREATE TEMP TRIGGER touched_{id}_changed AFTER UPDATE ON main.{table}
-               BEGIN {went} {came} END;
-             CREATE TEMP TRIGGER touched_{id}_went AFTER DELETE ON main.{table}
-               BEGIN {went} END;"
-        );
-        if self.follows_credential {
-            // Its credential begins or ceases to count, and it with it.
-            let followed = format!(
-                "CREATE TEMP TRIGGER touched_{id}_followed
-                   AFTER UPDATE OF state ON main.credentials
-                   WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
-                 BEGIN
-                   INSERT INTO touched SELECT '{name}', {}, {}, iif(NEW.state = 'revoked', -1, 1)
-                   FROM main.{table} AS it WHERE it.credential = NEW.id;
-                 END;",
-                Self::of_row(self.part, "it"),
-                self.image("it"),
-            );
-            triggers.push_str(&followed);
-        }
-        triggers
     }
 
     /// Sums up rows as they stand, by part.

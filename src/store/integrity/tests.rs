@@ -5,7 +5,7 @@ use crate::domain::Timestamp;
 use crate::domain::action::Action;
 use crate::domain::audit::{Event, EventSeq, Phase};
 use crate::domain::user::{Role, UserId};
-use crate::store::{Store, audit, meta, users};
+use crate::store::{Store, fixture, meta, users};
 
 fn event() -> Event {
     Event {
@@ -38,7 +38,7 @@ fn store() -> (tempfile::TempDir, Store) {
                 users::insert(tx, &new)?;
             }
             meta::set(tx, "k", "v")?;
-            audit::append(tx, &event())
+            fixture::append(tx, &event())
         })
         .expect("it can be written");
     (home, store)
@@ -90,7 +90,7 @@ fn what_this_program_changes_is_known_and_what_others_change_is_found() {
         users::set_role(tx, UserId(2), Role::Admin)?;
         meta::set(tx, "k", "w")?;
         meta::set(tx, "l", "m")?;
-        audit::append(tx, &event())
+        fixture::append(tx, &event())
     });
     done.expect("it can be written");
     assert_eq!(complaints(&store), Vec::<String>::new());
@@ -217,7 +217,7 @@ fn a_forged_row_stays_wrong_when_this_program_writes_it_again() {
         .expect("whoever has the file can");
     let done: Result<EventSeq> = store.write(|tx| {
         users::set_key(tx, UserId(2), "age1x", (UserId(1), Timestamp::UNIX_EPOCH))?;
-        audit::append(tx, &event())
+        fixture::append(tx, &event())
     });
     done.expect("it can be written");
     assert_eq!(complaints(&store), ["the record of user 'bob'"]);
@@ -340,7 +340,7 @@ fn what_belongs_to_a_credential_counts_as_long_as_it_does() {
              INSERT INTO deliveries (credential, to_user, by_user, at, expires_at, form)
              VALUES (7, 2, 1, 0, 0, 'file');",
         )?;
-        audit::append(tx, &event())
+        fixture::append(tx, &event())
     });
     done.expect("it can be written");
     let rows = |table: &str, part| {
@@ -366,7 +366,7 @@ fn what_belongs_to_a_credential_counts_as_long_as_it_does() {
         let done: Result<EventSeq> = store.write(|tx| {
             tx.sql()
                 .execute("UPDATE credentials SET state = ?1", [state])?;
-            audit::append(tx, &event())
+            fixture::append(tx, &event())
         });
         done.expect("it can be written");
         assert_eq!(complaints(&store), Vec::<String>::new(), "{state}");
@@ -391,7 +391,7 @@ fn a_trigger_that_somebody_added_does_no_work_unnoticed() {
     assert_eq!(complaints(&store), ["the trigger 't'"]);
     let done: Result<EventSeq> = store.write(|tx| {
         meta::set(tx, "k", "w")?;
-        audit::append(tx, &event())
+        fixture::append(tx, &event())
     });
     done.expect("it can be written");
     let refused = store.read(|tx| check(tx, Scope::Organization));
@@ -441,7 +441,7 @@ fn a_process_of_before_an_upgrade_writes_nothing_after_it() {
     other
         .pragma_update(None, "user_version", 99)
         .expect("it can be written");
-    let refused: Result<EventSeq> = store.write(|tx| audit::append(tx, &event()));
+    let refused: Result<EventSeq> = store.write(|tx| fixture::append(tx, &event()));
     assert!(matches!(refused, Err(Error::Newer { found: 99, .. })));
 }
 

@@ -21,7 +21,7 @@ use crate::store::{Result, audit};
 
 /// What the state of a store of schema 5 to 7 begins with: one hash over all digests.
 const STATE_7: &[u8] = b"kubegrant state v1";
-/// Where stores of schema 6 to 11 keep their digests.
+/// Where stores of schema 6 and later keep their digests.
 const DIGESTS_7: &str = "row_digests";
 /// Where stores of schema 5 keep their digests. It is gone since: a process that began before the
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
@@ -49,14 +49,15 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
         8 => (DIGESTS_7, guarded_8()),
         9 => (DIGESTS_7, guarded_9()),
         10 => (DIGESTS_7, guarded_10()),
-        _ => (DIGESTS_7, guarded_11()),
+        11 => (DIGESTS_7, guarded_11()),
+        _ => (DIGESTS_7, GUARDED.to_vec()),
     };
     let has_seconds = found >= 8;
     let (state, is_vouched) = if has_seconds {
-        vouched_8(sql)?
+        vouched_8(sql, found)?
     } else {
         let empty = || Ok(hex(&Sha256::digest(STATE_7)));
-        let state = audit::last_state(sql, empty)?;
+        let state = audit::last_state_of(sql, found, empty)?;
         let is_vouched = state.as_ref() == Some(&state_7(sql, digests)?);
         (state, is_vouched)
     };
@@ -128,7 +129,7 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
     } else {
         found.unwrap_or_default()
     };
-    audit::append_upgrade(sql, format!("schema {schema}; {detail}"), &state)
+    audit::append_upgrade(sql, &format!("schema {schema}; {detail}"), &state)
 }
 
 /// Leaves every part of a table in doubt that was changed by whoever changed some of its rows: which
@@ -169,9 +170,9 @@ fn kept_7(sql: &Connection, digests: &str, name: &str) -> Result<BTreeMap<String
     Ok(kept.into_iter().collect())
 }
 
-/// The state that the last event of a store of schema 8 to 11 vouches for, and whether it is the one that is there.
-fn vouched_8(sql: &Connection) -> Result<(Option<String>, bool)> {
-    let state = audit::last_state(sql, || digests::empty_state(sql))?;
+/// The state that the last event of a store of schema 8 and later vouches for, and whether it is the one that is there.
+fn vouched_8(sql: &Connection, schema: i64) -> Result<(Option<String>, bool)> {
+    let state = audit::last_state_of(sql, schema, || digests::empty_state(sql))?;
     let mut is_vouched = state.as_ref() == Some(&digests::state(sql)?);
     for group in digests::groups(sql)? {
         is_vouched &= digests::is_closed(sql, &group)?;

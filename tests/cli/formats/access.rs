@@ -285,7 +285,27 @@ fn audit_list() {
             "request": null,
             "hash": "[HASH]",
             "state": "[HASH]",
-            "prev": "[HASH]"
+            "prev": "[HASH]",
+            "change": {
+              "set": {
+                "grants": [
+                  {
+                    "cluster": 1,
+                    "ends_at": 1795514400,
+                    "granted_at": 1795341600,
+                    "granted_by": 1,
+                    "id": 1,
+                    "level": "read",
+                    "reason": "on call",
+                    "removed_at": null,
+                    "user": 2
+                  }
+                ]
+              }
+            },
+            "key": "[KEY]",
+            "signed_by": "ssh-ed25519 [PUBLIC]",
+            "signature": "[SIGNATURE]"
           },
           {
             "seq": 8,
@@ -300,7 +320,11 @@ fn audit_list() {
             "request": 7,
             "hash": "[HASH]",
             "state": "[HASH]",
-            "prev": "[HASH]"
+            "prev": "[HASH]",
+            "change": null,
+            "key": "[KEY]",
+            "signed_by": "ssh-ed25519 [PUBLIC]",
+            "signature": "[SIGNATURE]"
           }
         ]
         [exit 0]
@@ -318,6 +342,21 @@ fn audit_list() {
           hash: [HASH]
           state: [HASH]
           prev: [HASH]
+          change:
+            set:
+              grants:
+              - cluster: 1
+                ends_at: 1795514400
+                granted_at: 1795341600
+                granted_by: 1
+                id: 1
+                level: read
+                reason: on call
+                removed_at: null
+                user: 2
+          key: [KEY]
+          signed_by: ssh-ed25519 [PUBLIC]
+          signature: "[SIGNATURE]"
         - seq: 8
           at: "2026-11-22T10:00:00Z"
           actor: olivia
@@ -331,6 +370,10 @@ fn audit_list() {
           hash: [HASH]
           state: [HASH]
           prev: [HASH]
+          change: null
+          key: [KEY]
+          signed_by: ssh-ed25519 [PUBLIC]
+          signature: "[SIGNATURE]"
         [exit 0]
         --- name
         event/7

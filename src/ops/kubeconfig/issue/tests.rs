@@ -20,6 +20,7 @@ use crate::session::Principal;
 fn case(world: &World, name: &str, of: Subject, power: Power) -> Asked {
     let ada = world.user("ada").clone();
     let actor = Principal {
+        signer: crate::secrets::Identity::generate().signer(),
         holder: ada.clone(),
         user: ada,
     };
