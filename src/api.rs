@@ -340,7 +340,7 @@ pub(crate) struct DeviceQuestion {
     pub(crate) device_code: String,
     /// What a person types.
     pub(crate) user_code: String,
-    /// Where.
+    /// The address where the code is entered.
     pub(crate) verification_uri: String,
     /// Where nothing needs to be typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,7 +57,7 @@ pub(crate) enum Error {
     Garbled {
         /// What was asked.
         address: String,
-        /// What.
+        /// What went wrong.
         reason: String,
     },
     /// It has no such thing.
@@ -99,7 +99,7 @@ pub(crate) struct Device {
     pub(crate) code: String,
     /// What a person types.
     pub(crate) user_code: String,
-    /// Where.
+    /// The address where the code is entered.
     #[serde(alias = "verification_url")]
     pub(crate) verification_uri: String,
     /// Where nothing needs to be typed.

@@ -128,7 +128,7 @@ impl<T> Done<T> {
 /// Something decided here and not yet true on a cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What is pending.
     pub(crate) what: String,
@@ -152,9 +152,9 @@ pub(crate) struct Applied {
 /// A version that ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose it is: a user's, or a project's level.
     pub(crate) user: SubjectName,
     /// Its number.
     pub(crate) version: u32,

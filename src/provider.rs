@@ -24,7 +24,7 @@ pub(crate) enum Error {
     Endpoint {
         /// The address.
         endpoint: String,
-        /// Why.
+        /// What went wrong.
         reason: String,
     },
     /// The token holds characters that cannot be sent.
@@ -46,7 +46,7 @@ pub(crate) enum Error {
     Garbled {
         /// The address.
         endpoint: String,
-        /// What.
+        /// What went wrong.
         reason: String,
     },
 }

@@ -126,7 +126,7 @@ pub(crate) enum Error {
     Listen {
         /// Which one.
         address: SocketAddr,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: std::io::Error,
     },

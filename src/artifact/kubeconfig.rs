@@ -63,7 +63,7 @@ pub(crate) enum RenderError {
     /// A field that would make a kubeconfig nobody can use.
     #[error("a kubeconfig needs a {field}")]
     Empty {
-        /// Which.
+        /// The field's name.
         field: &'static str,
     },
     /// The serializer gave up.

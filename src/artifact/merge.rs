@@ -79,7 +79,7 @@ pub(crate) enum MergeError {
     /// It cannot be read.
     #[error("line {line}: {reason}")]
     Broken {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// What is wrong; never a value.
         reason: String,

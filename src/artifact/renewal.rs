@@ -111,7 +111,7 @@ pub(crate) enum RenewalError {
     /// A field holds what it cannot hold.
     #[error("its {field} cannot be one")]
     Field {
-        /// Which.
+        /// The field's name.
         field: &'static str,
     },
 }

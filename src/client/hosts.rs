@@ -82,9 +82,9 @@ pub(crate) enum HostsError {
     /// What is in it.
     #[error("`{}` makes no sense: {why}", path.display())]
     Garbled {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }

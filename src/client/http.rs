@@ -42,7 +42,7 @@ pub(crate) enum Error {
     Authority {
         /// Which one.
         origin: String,
-        /// Why.
+        /// What went wrong.
         reason: String,
     },
     /// The connection was lost when the request had gone out.
@@ -74,7 +74,7 @@ pub(crate) enum Error {
     /// The session is over, and only a person begins another.
     #[error("nobody is logged in at {origin} any more")]
     Over {
-        /// Where.
+        /// The server's origin.
         origin: String,
         /// The command that begins another.
         login: String,

@@ -34,7 +34,7 @@ pub(crate) enum JobError {
     File {
         /// Which one.
         path: PathBuf,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: crate::artifact::file::FileError,
     },

@@ -52,7 +52,7 @@ impl fmt::Display for Level {
 pub(crate) struct Grant {
     /// Who has it.
     pub(crate) user: UserId,
-    /// Where.
+    /// The cluster.
     pub(crate) cluster: ClusterId,
     /// How much.
     pub(crate) level: Level,
@@ -62,7 +62,7 @@ pub(crate) struct Grant {
     pub(crate) granted_by: UserId,
     /// When it ends by itself.
     pub(crate) ends_at: Option<Timestamp>,
-    /// Why.
+    /// The reason that somebody gave.
     pub(crate) reason: String,
 }
 

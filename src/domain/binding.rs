@@ -178,7 +178,7 @@ pub(crate) struct Binding {
     pub(crate) bound_at: Timestamp,
     /// By whom.
     pub(crate) bound_by: UserId,
-    /// Why.
+    /// The reason that somebody gave.
     pub(crate) reason: String,
     /// Whether it was taken away.
     pub(crate) is_removed: bool,

@@ -250,7 +250,7 @@ pub(crate) const SCAN_EVERY_DEFAULT: TimeDelta = TimeDelta::minutes(10);
 pub(crate) struct Cluster {
     /// Row number.
     pub(crate) id: ClusterId,
-    /// Name.
+    /// The cluster's name.
     pub(crate) name: ClusterName,
     /// Active or archived.
     pub(crate) state: State,

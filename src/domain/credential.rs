@@ -158,11 +158,11 @@ impl Subject {
 pub(crate) struct Credential {
     /// Row number.
     pub(crate) id: CredentialId,
-    /// Whose.
+    /// Whose version it is: a user's, or a project's level.
     pub(crate) subject: Subject,
     /// The name of whose it is.
     pub(crate) owner: SubjectName,
-    /// Where.
+    /// The cluster.
     pub(crate) cluster: ClusterId,
     /// 1, 2, 3 … without gap or repeat.
     pub(crate) version: u32,

@@ -26,14 +26,14 @@ pub(crate) enum Effect {
     RemoveGrant {
         /// On which cluster.
         cluster: ClusterId,
-        /// Whose.
+        /// The user.
         user: UserId,
     },
     /// Decides the end of a live version.
     EndVersion {
         /// On which cluster.
         cluster: ClusterId,
-        /// Which.
+        /// The version.
         credential: CredentialId,
         /// Why, for the audit log.
         because: &'static str,
@@ -42,7 +42,7 @@ pub(crate) enum Effect {
     BeginVersion {
         /// On which cluster.
         cluster: ClusterId,
-        /// Whose.
+        /// Whose version it is: a user's, or a project's level.
         subject: Subject,
         /// What it carries.
         power: Power,
@@ -64,7 +64,7 @@ pub(crate) enum Effect {
     Renew {
         /// On which cluster.
         cluster: ClusterId,
-        /// Whose.
+        /// Whose version it is: a user's, or a project's level.
         subject: Subject,
         /// Its number.
         version: u32,
@@ -86,16 +86,16 @@ pub(crate) enum Effect {
     PutBlock {
         /// On which cluster.
         cluster: ClusterId,
-        /// Whose.
+        /// The user.
         user: UserId,
-        /// Why.
+        /// The reason that somebody gave.
         reason: String,
     },
     /// Lifts a block.
     LiftBlock {
         /// On which cluster.
         cluster: ClusterId,
-        /// Whose.
+        /// The user.
         user: UserId,
     },
     /// Binds a role to a user.
@@ -184,14 +184,14 @@ pub(crate) enum Effect {
     AddUser(NewUser),
     /// Changes a user's public key.
     SetKey {
-        /// Whose.
+        /// The user.
         user: UserId,
         /// The new one, in canonical text.
         key: String,
     },
     /// Changes by which tokens a user logs in.
     SetOidc {
-        /// Whose.
+        /// The user.
         user: UserId,
         /// By which; none: by none.
         link: Option<OidcLink>,
@@ -200,14 +200,14 @@ pub(crate) enum Effect {
     SetProvider(Option<Provider>),
     /// Changes a user's role in the organization.
     SetRole {
-        /// Whose.
+        /// The user.
         user: UserId,
         /// The new one.
         role: Role,
     },
     /// Enables or disables a user.
     SetActive {
-        /// Whom.
+        /// The user.
         user: UserId,
         /// Whether they are active.
         active: bool,
@@ -221,28 +221,28 @@ pub(crate) enum Effect {
     },
     /// Renames a project.
     RenameProject {
-        /// Which.
+        /// The project.
         project: ProjectId,
         /// Its new name.
         name: ProjectName,
     },
     /// Sets a project's description.
     DescribeProject {
-        /// Which.
+        /// The project.
         project: ProjectId,
         /// One line for people; empty: none.
         text: String,
     },
     /// Removes a project from view, with its members.
     RemoveProject {
-        /// Which.
+        /// The project.
         project: ProjectId,
     },
     /// Makes a user a member of a project, or gives a member another role.
     PutMember {
         /// Of which project.
         project: ProjectId,
-        /// Whom.
+        /// The user.
         user: UserId,
         /// As what.
         role: ProjectRole,
@@ -251,7 +251,7 @@ pub(crate) enum Effect {
     RemoveMember {
         /// Of which project.
         project: ProjectId,
-        /// Whom.
+        /// The user.
         user: UserId,
     },
     /// Decides whether a shared version lives on though a holder lost its level.
@@ -283,9 +283,9 @@ pub(crate) struct NewCluster {
 /// What a new user starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewUser {
-    /// Handle.
+    /// The user's name.
     pub(crate) name: UserName,
-    /// Address.
+    /// The e-mail address.
     pub(crate) email: Option<Email>,
     /// Role.
     pub(crate) role: Role,
@@ -293,7 +293,7 @@ pub(crate) struct NewUser {
     pub(crate) key: Option<String>,
     /// By which tokens they log in.
     pub(crate) oidc: Option<OidcLink>,
-    /// When.
+    /// When it was created.
     pub(crate) created_at: Timestamp,
 }
 
@@ -302,15 +302,15 @@ pub(crate) struct NewUser {
 pub(crate) struct NewBinding {
     /// On which cluster.
     pub(crate) cluster: ClusterId,
-    /// Whose.
+    /// The user.
     pub(crate) user: UserId,
     /// Which role, and where there.
     pub(crate) bound: Bound,
-    /// When.
+    /// When it was bound.
     pub(crate) bound_at: Timestamp,
     /// By whom.
     pub(crate) bound_by: UserId,
-    /// Why.
+    /// The reason that somebody gave.
     pub(crate) reason: String,
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct LeftOut {
     pub(crate) resource: String,
     /// The verbs.
     pub(crate) verbs: BTreeSet<String>,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
     /// The ClusterRoles that it came from.
     pub(crate) from: BTreeSet<String>,

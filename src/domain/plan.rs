@@ -177,7 +177,7 @@ pub(crate) enum Step {
     },
     /// Create a binding with this list.
     CreateBinding {
-        /// Where.
+        /// Its namespace; cluster-wide without one.
         place: Place,
         /// Name.
         name: String,
@@ -188,7 +188,7 @@ pub(crate) enum Step {
     },
     /// Write a binding's whole list.
     SetBinding {
-        /// Where.
+        /// Its namespace; cluster-wide without one.
         place: Place,
         /// Name.
         name: String,
@@ -211,7 +211,7 @@ pub(crate) enum Step {
     },
     /// Delete a binding with this UID.
     DeleteBinding {
-        /// Where.
+        /// Its namespace; cluster-wide without one.
         place: Place,
         /// Name.
         name: String,

@@ -17,7 +17,7 @@ pub(crate) struct ProjectId(pub(crate) i64);
 pub(crate) struct Project {
     /// Row number.
     pub(crate) id: ProjectId,
-    /// Name.
+    /// The project's name.
     pub(crate) name: ProjectName,
     /// One line for people.
     pub(crate) description: String,
@@ -82,7 +82,7 @@ impl fmt::Display for ProjectRole {
 /// A user's place in a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// Who.
+    /// The user.
     pub(crate) user: UserId,
     /// As what.
     pub(crate) role: ProjectRole,
@@ -93,7 +93,7 @@ pub(crate) struct Member {
 /// Somebody who may have a shared version in their hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// Who.
+    /// The user.
     pub(crate) user: UserId,
     /// Since when.
     pub(crate) at: Timestamp,

@@ -88,7 +88,7 @@ pub(crate) enum Refusal {
     /// Another user has this address.
     #[error("the address {email}, as that of user '{user}', exists already")]
     AddressTaken {
-        /// Which.
+        /// The address.
         email: Email,
         /// Who has it.
         user: UserName,
@@ -102,7 +102,7 @@ pub(crate) enum Refusal {
     /// Another user logs in by these tokens.
     #[error("'{user}' logs in by these very tokens already")]
     LinkTaken {
-        /// Who.
+        /// The user's name.
         user: UserName,
     },
     /// Nobody was named with whom people log in.
@@ -172,7 +172,7 @@ pub(crate) enum Refusal {
         cluster: ClusterName,
         /// Which, and where.
         bound: Bound,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The user has no access to the cluster.

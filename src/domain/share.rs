@@ -30,7 +30,7 @@ pub(crate) struct Share {
     pub(crate) sealed: bool,
     /// By whom it was made.
     pub(crate) created_by: UserId,
-    /// When.
+    /// When it was created.
     pub(crate) created_at: Timestamp,
     /// Until when it waits.
     pub(crate) expires_at: Timestamp,

@@ -195,7 +195,7 @@ pub(crate) enum SshKeyEffect {
     },
     /// Destroys what the store holds of one, which is the cluster's no more.
     Retire {
-        /// Which.
+        /// The key.
         key: SshKeyId,
         /// Its fingerprint.
         fingerprint: String,

@@ -65,7 +65,7 @@ impl fmt::Display for Role {
 pub(crate) struct User {
     /// Row number.
     pub(crate) id: UserId,
-    /// Handle.
+    /// The user's name.
     pub(crate) name: UserName,
     /// Address, if known.
     pub(crate) email: Option<Email>,

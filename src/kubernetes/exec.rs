@@ -53,7 +53,7 @@ pub(crate) enum ExecError {
     NotRunnable {
         /// The command line.
         command: String,
-        /// Why.
+        /// The error behind it.
         source: std::io::Error,
     },
     /// The command took too long.

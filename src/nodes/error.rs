@@ -33,7 +33,7 @@ pub(crate) enum NodeError {
     /// No private folder for the socket of the agent.
     #[error("cannot make a private folder in {}", path.display())]
     Workplace {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
@@ -109,7 +109,7 @@ pub(crate) enum NodeError {
     LeftOut {
         /// The node's name in the cluster.
         name: String,
-        /// Why.
+        /// What went wrong.
         reason: String,
     },
     /// The node does not let this key in.

@@ -22,9 +22,9 @@ use crate::domain::user::User;
 /// What a change of access came to.
 #[derive(Debug)]
 pub(crate) struct AccessOutcome {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What they have now.
     pub(crate) access: Access,

@@ -128,7 +128,7 @@ pub(crate) enum Error {
     Key {
         /// Where it came from.
         place: String,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: RecipientError,
     },
@@ -140,7 +140,7 @@ pub(crate) enum Error {
     SshKeyFile {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: SshKeyError,
     },
@@ -159,7 +159,7 @@ pub(crate) enum Error {
         said_of_pending(pending, *until)
     )]
     RecordedInDoubt {
-        /// Where.
+        /// The cluster's name.
         cluster: ClusterName,
         /// What is recorded and still pending there, a clause each.
         pending: Vec<String>,
@@ -186,7 +186,7 @@ pub(crate) enum Error {
     /// A command could not be run.
     #[error("cannot run {command}")]
     Child {
-        /// Which.
+        /// The command.
         command: String,
         /// What the system said.
         #[source]
@@ -197,7 +197,7 @@ pub(crate) enum Error {
     Merge {
         /// Which file.
         path: PathBuf,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: MergeError,
     },
@@ -209,7 +209,7 @@ pub(crate) enum Error {
     Open {
         /// Which file.
         what: String,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: OpenFileError,
     },
@@ -218,7 +218,7 @@ pub(crate) enum Error {
     Seal {
         /// What.
         what: String,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: SealError,
     },
@@ -228,7 +228,7 @@ pub(crate) enum Error {
     /// The cluster said no, or said nothing; nothing was changed.
     #[error("cluster '{cluster}': {source}")]
     Cluster {
-        /// Which.
+        /// The cluster's name.
         cluster: String,
         /// What happened.
         source: ClusterError,
@@ -272,11 +272,11 @@ pub(crate) enum Error {
     Pending {
         /// What was wanted.
         what: String,
-        /// Where.
+        /// The cluster's name.
         cluster: ClusterName,
         /// What the person does once it is true, as the end of a sentence.
         then: &'static str,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: Box<Error>,
     },
@@ -285,11 +285,11 @@ pub(crate) enum Error {
     NotHandedOver {
         /// Which version.
         version: u32,
-        /// Whose.
+        /// The user's name.
         user: String,
-        /// Where.
+        /// The cluster's name.
         cluster: ClusterName,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: Box<Error>,
     },
@@ -298,9 +298,9 @@ pub(crate) enum Error {
         "the access of '{user}' on cluster '{cluster}' changed meanwhile; nothing was handed out"
     )]
     Overtaken {
-        /// Whose.
+        /// The user's name.
         user: String,
-        /// Where.
+        /// The cluster's name.
         cluster: ClusterName,
     },
 }

@@ -61,9 +61,9 @@ pub(crate) struct Answer {
 /// Why a user has what they have on a cluster.
 #[derive(Debug)]
 pub(crate) struct Explained {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What they have by themselves: the strongest path that counts.
     pub(crate) access: Access,

@@ -168,7 +168,7 @@ pub(crate) enum Obstacle {
     InTheWay {
         /// What.
         what: String,
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// Another cluster answers at an address.
@@ -176,7 +176,7 @@ pub(crate) enum Obstacle {
     AnotherCluster {
         /// Which cluster it should be.
         cluster: ClusterName,
-        /// Where.
+        /// The server's address.
         server: String,
     },
     /// A namespace that no consent includes.
@@ -185,7 +185,7 @@ pub(crate) enum Obstacle {
     /// A namespace that the operator holds back.
     #[error("namespace '{namespace}' is excluded by the operator")]
     Excluded {
-        /// Which.
+        /// The namespace.
         namespace: String,
         /// On which cluster.
         cluster: ClusterName,
@@ -193,7 +193,7 @@ pub(crate) enum Obstacle {
     /// A namespace that is not excluded.
     #[error("write reaches namespace '{namespace}' on cluster '{cluster}' already")]
     NotExcluded {
-        /// Which.
+        /// The namespace.
         namespace: String,
         /// On which cluster.
         cluster: ClusterName,
@@ -214,7 +214,7 @@ pub(crate) enum Obstacle {
     /// The namespace is not on the cluster.
     #[error("no namespace '{namespace}' on cluster '{cluster}'")]
     NoNamespace {
-        /// Which.
+        /// The namespace.
         namespace: String,
         /// On which cluster.
         cluster: ClusterName,

@@ -63,7 +63,7 @@ pub(crate) fn list(session: &Session) -> Result<Vec<ProjectLine>, Error> {
 /// A member as `project show` knows one.
 #[derive(Debug)]
 pub(crate) struct ShownMember {
-    /// Who.
+    /// The user's name.
     pub(crate) user: String,
     /// As what.
     pub(crate) role: ProjectRole,
@@ -76,7 +76,7 @@ pub(crate) struct ShownMember {
 /// A shared kubeconfig as `project show` knows one.
 #[derive(Debug)]
 pub(crate) struct ShownShared {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
     /// Which level.
     pub(crate) level: SharedLevel,

@@ -31,7 +31,7 @@ const TOKEN_BYTES_MAX: usize = 4096;
 /// A stored token, masked.
 #[derive(Debug)]
 pub(crate) struct Masked {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// Which provider.
     pub(crate) provider: String,

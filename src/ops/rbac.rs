@@ -33,7 +33,7 @@ use crate::store;
 /// What a change of bindings came to.
 #[derive(Debug)]
 pub(crate) struct BindOutcome {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
     /// On which cluster.
     pub(crate) cluster: ClusterName,
@@ -110,7 +110,7 @@ pub(super) fn standing(bound: &Bound, seen: &Seen) -> Standing {
 /// One line of `rbac list`.
 #[derive(Debug)]
 pub(crate) struct BindingLine {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
     /// On which cluster.
     pub(crate) cluster: String,
@@ -120,7 +120,7 @@ pub(crate) struct BindingLine {
     pub(crate) bound_at: Timestamp,
     /// By whom.
     pub(crate) bound_by: String,
-    /// Why.
+    /// The reason that somebody gave.
     pub(crate) reason: String,
     /// How it stands there, where the cluster was asked.
     pub(crate) standing: Option<Standing>,

@@ -28,7 +28,7 @@ const SERVER_WAIT: Duration = Duration::from_secs(2);
 /// What came of one cluster.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Which.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What was changed on it (or would be), a sentence each.
     pub(crate) changed: Vec<String>,

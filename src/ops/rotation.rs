@@ -265,7 +265,7 @@ pub(crate) async fn rotate_manager(
 /// A version that ended because all do.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchanged {
-    /// Whose.
+    /// Whose version it is: a user's, or a project's level.
     pub(crate) owner: SubjectName,
     /// Which.
     pub(crate) ended: u32,

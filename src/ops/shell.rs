@@ -51,7 +51,7 @@ pub(crate) const TTL_HOURS_MAX: i64 = 24;
 /// A shell that is asked for.
 #[derive(Debug)]
 pub(crate) struct ShellRequest {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// With less than the user has.
     pub(crate) level: Option<Level>,
@@ -68,7 +68,7 @@ pub(crate) struct ShellRequest {
 /// A shell's credential and its files, while it lives.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    /// Where.
+    /// The cluster.
     pub(crate) cluster: Cluster,
     /// Its number among the user's shells there.
     pub(crate) version: u32,

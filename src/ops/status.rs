@@ -29,11 +29,11 @@ const MANAGER_SOON_DAYS: i64 = 30;
 /// Something that ends by itself.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    /// What.
+    /// What ends.
     pub(crate) what: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
-    /// When.
+    /// When it ends.
     pub(crate) at: Timestamp,
 }
 
@@ -61,14 +61,14 @@ pub(crate) struct Status {
 pub(crate) struct Lost {
     /// What ended, and why.
     pub(crate) what: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
 }
 
 /// Where only others can make true what is pending, and who.
 #[derive(Debug)]
 pub(crate) struct Ask {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// Whose key opens the manager's login.
     pub(crate) who: Vec<String>,

@@ -29,7 +29,7 @@ pub(crate) enum Verb {
     Rotate,
     /// End it and block.
     Revoke {
-        /// Why.
+        /// The reason that somebody gave.
         reason: String,
     },
     /// Lift the block.
@@ -94,7 +94,7 @@ pub(crate) enum ProgressEvent<'a> {
 /// What came of one cluster.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Which.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What is true now (or would be), in a sentence.
     pub(crate) outcome: Result<TeamOutcome, Error>,
@@ -128,7 +128,7 @@ impl TeamOutcome {
 
 /// What is done to whose kubeconfigs, and where.
 pub(crate) struct TeamRequest<'a> {
-    /// Whose.
+    /// Whose kubeconfigs.
     pub(crate) whose: &'a Whose,
     /// On which clusters.
     pub(crate) place: &'a Where,

@@ -58,7 +58,7 @@ impl Evidence {
 pub(crate) struct Known {
     /// Whose: `bob`, `bob/shell`, `shop/read`, or the manager.
     pub(crate) owner: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
     /// Which version; none for the manager.
     pub(crate) version: Option<u32>,

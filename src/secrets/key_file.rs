@@ -57,7 +57,7 @@ pub(crate) enum SshKeyError {
     /// A format that is not taken.
     #[error("{format} is not taken")]
     Format {
-        /// Which.
+        /// The format.
         format: &'static str,
         /// The command that makes it one that is.
         way_out: &'static str,
@@ -71,7 +71,7 @@ pub(crate) enum SshKeyError {
     /// Too weak to be trusted.
     #[error("the key is too weak: {why}")]
     Weak {
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The passphrase would cost minutes to try.

@@ -18,13 +18,13 @@ pub(crate) enum NotText {
     /// Something else that is no text.
     #[error("it is not text: line {line} holds the byte 0x00")]
     Binary {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// Text of another encoding.
     #[error("it is not UTF-8 text: line {line} holds the byte 0x{byte:02X}")]
     Other {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// The first byte that does not fit.
         byte: u8,

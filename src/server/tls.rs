@@ -44,7 +44,7 @@ pub(crate) enum TlsError {
     Absent {
         /// What was looked for.
         what: &'static str,
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// The two do not fit, or nobody can use them.
@@ -52,7 +52,7 @@ pub(crate) enum TlsError {
     Unfit {
         /// Of which file.
         path: PathBuf,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: rustls::Error,
     },
@@ -61,7 +61,7 @@ pub(crate) enum TlsError {
     Make {
         /// For which host.
         host: String,
-        /// Why.
+        /// The error behind it.
         #[source]
         source: rcgen::Error,
     },

@@ -43,7 +43,7 @@ pub(super) struct Placed {
 /// Why a text is not a document that can be worked on. Never quotes a value.
 #[derive(Debug)]
 pub(super) struct Broken {
-    /// Where.
+    /// The line where it stands.
     pub(super) line: usize,
     /// What is wrong.
     pub(super) reason: String,

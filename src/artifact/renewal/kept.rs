@@ -104,7 +104,7 @@ impl Token {
 /// That the cluster refused, and what; said again without asking again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// When.
+    /// When it was refused.
     pub(crate) at: Timestamp,
     /// Why.
     pub(crate) why: Refusal,

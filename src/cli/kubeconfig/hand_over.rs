@@ -108,7 +108,7 @@ pub(in crate::cli) enum Goes {
 pub(in crate::cli) struct GoesOne {
     /// For which cluster.
     pub(in crate::cli) cluster: ClusterName,
-    /// Where.
+    /// Where the file goes.
     pub(in crate::cli) destination: Destination,
     /// Whether a file that is there is replaced.
     pub(in crate::cli) overwrite: Overwrite,

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// A shell that is asked of a server.
 pub(in crate::cli) struct Wanted {
-    /// Where.
+    /// The cluster's name.
     pub(in crate::cli) cluster: ClusterName,
     /// The command; nothing for the user's shell.
     pub(in crate::cli) command: Vec<OsString>,

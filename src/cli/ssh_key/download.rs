@@ -194,7 +194,7 @@ pub(in crate::cli) fn say_sealed(cluster: &ClusterName, file: &str, context: &mu
 pub(in crate::cli) struct Goes {
     /// Of which cluster.
     pub(in crate::cli) cluster: ClusterName,
-    /// Where.
+    /// Where the file goes.
     pub(in crate::cli) destination: Destination,
     /// Whether it is only said what would be done.
     pub(in crate::cli) is_preview: bool,

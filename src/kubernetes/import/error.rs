@@ -32,7 +32,7 @@ pub(crate) enum Refused {
     /// The file is not YAML.
     #[error("line {line} is not YAML: {reason}")]
     NotYaml {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// The parser's words.
         reason: String,
@@ -58,7 +58,7 @@ pub(crate) enum Refused {
     /// Nested too deep.
     #[error("line {line} is nested deeper than {depth_max} levels")]
     TooDeep {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// The limit.
         depth_max: usize,
@@ -66,37 +66,37 @@ pub(crate) enum Refused {
     /// More than one document.
     #[error("line {line} begins a second document; a kubeconfig is one")]
     SeveralDocuments {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// A YAML anchor.
     #[error("line {line} has a YAML anchor (&), which is not accepted; write the value out")]
     Anchor {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// A YAML alias.
     #[error("line {line} has a YAML alias (*), which is not accepted; write the value out")]
     Alias {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// A YAML tag.
     #[error("line {line} has a YAML tag (!), which is not accepted")]
     Tag {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// A merge key.
     #[error("line {line} has a YAML merge key (<<), which is not accepted; write the fields out")]
     MergeKey {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// The same key twice in one mapping.
     #[error("line {line} sets '{key}' a second time")]
     DuplicateKey {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// The key.
         key: String,
@@ -104,13 +104,13 @@ pub(crate) enum Refused {
     /// A key that is not text.
     #[error("line {line} has a key that is not text")]
     StrangeKey {
-        /// Where.
+        /// The line where it stands.
         line: usize,
     },
     /// A control character, raw or escaped.
     #[error("line {line} holds the control character U+{code:04X}")]
     ControlCharacter {
-        /// Where.
+        /// The line where it stands.
         line: usize,
         /// Its code point.
         code: u32,
@@ -287,7 +287,7 @@ pub(crate) enum Refused {
         place: String,
         /// Where it points.
         path: PathBuf,
-        /// Why.
+        /// The error behind it.
         source: std::io::Error,
     },
     /// Data that is not base64.

@@ -19,9 +19,9 @@ use crate::store::{self, ReadTxn};
 /// One line of `access list`.
 #[derive(Debug)]
 pub(crate) struct AccessLine {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
     /// What they have by themselves; nothing where the line is about the cluster's project.
     pub(crate) access: Access,

@@ -31,7 +31,7 @@ use crate::store::clusters::NewCluster;
 /// A cluster is registered.
 #[derive(Debug)]
 pub(crate) struct Add {
-    /// Name.
+    /// The cluster's name.
     pub(crate) name: ClusterName,
     /// Where the login comes from.
     pub(crate) source: Source,

@@ -26,7 +26,7 @@ use crate::store;
 /// A cluster is renewed.
 #[derive(Debug)]
 pub(crate) struct Relink {
-    /// Which.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// Where the login comes from.
     pub(crate) source: Source,

@@ -34,7 +34,7 @@ pub(crate) enum Error {
     /// There is no such renewal.
     #[error("there is no renewal at '{}'", path.display())]
     Absent {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// The cluster that it would be for, where its name says so.
         cluster: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) enum Error {
     /// The renewal is of no use.
     #[error("cannot use the renewal at '{}'", path.display())]
     Renewal {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// The cluster that it is for, where its name says so.
         cluster: Option<String>,
@@ -53,7 +53,7 @@ pub(crate) enum Error {
     /// It is another's than its name says.
     #[error("the renewal at '{}' is that of '{is}': it was moved or copied", path.display())]
     Moved {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// What it is.
         is: RenewalName,

@@ -41,9 +41,9 @@ pub(crate) enum ProgressEvent<'a> {
 /// One cluster of the file.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// Which.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose version it is: a user's, or a project's level.
     pub(crate) owner: SubjectName,
     /// Which version.
     pub(crate) version: u32,
@@ -59,7 +59,7 @@ pub(crate) struct Part {
 
 /// A hand-over of several clusters.
 pub(crate) struct AllDownloaded {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
     /// What is in the file, by cluster.
     pub(crate) parts: Vec<Part>,

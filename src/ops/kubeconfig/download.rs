@@ -51,7 +51,7 @@ pub(crate) enum Destination {
 /// A download that is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct DownloadRequest {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// For whom, if not for oneself.
     pub(crate) user: Option<UserRef>,
@@ -77,9 +77,9 @@ pub(crate) struct DownloadRequest {
 
 /// A hand-over.
 pub(crate) struct Downloaded {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose it is: a user's, or a project's level.
     pub(crate) user: SubjectName,
     /// Into whose hands, where the file is a project's.
     pub(crate) shared_with: Option<String>,

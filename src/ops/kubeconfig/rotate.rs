@@ -20,9 +20,9 @@ use crate::store;
 
 /// A rotation.
 pub(crate) struct Rotated {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
-    /// Whose.
+    /// Whose it is: a user's, or a project's level.
     pub(crate) user: SubjectName,
     /// The version that ended, if there was one.
     pub(crate) ended: Option<u32>,

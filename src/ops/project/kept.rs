@@ -22,9 +22,9 @@ pub(crate) struct Kept {
     pub(in crate::ops) project_id: ProjectId,
     /// Which version, in the store.
     pub(in crate::ops) credential: CredentialId,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
-    /// Who.
+    /// The user's name.
     pub(crate) user: String,
     /// Whose kubeconfig it is.
     pub(crate) project: String,

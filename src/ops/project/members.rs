@@ -28,7 +28,7 @@ use crate::store::{self, ReadTxn};
 pub(crate) struct Changed {
     /// In which project.
     pub(crate) project: ProjectName,
-    /// Who.
+    /// The user's name.
     pub(crate) user: String,
     /// What they are now; nothing once they are removed.
     pub(crate) role: Option<ProjectRole>,
@@ -65,7 +65,7 @@ pub(super) fn clusters_of(tx: &ReadTxn<'_>, project: &Project) -> store::Result<
 pub(crate) struct Membership {
     /// Of which project.
     pub(crate) project: ProjectName,
-    /// Who.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
 }
 

@@ -22,7 +22,7 @@ use crate::store::{self, ReadTxn};
 /// A shared version that ended, and who must download again.
 #[derive(Debug, Clone)]
 pub(crate) struct Over {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// Whose, in words: `shop/read`.
     pub(crate) owner: SubjectName,
@@ -163,7 +163,7 @@ pub(crate) struct EndRequest<'a> {
 /// What came of one cluster.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Which.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// The versions that ended, and how far that is true.
     pub(crate) outcome: Result<(Vec<Over>, Applied), Error>,

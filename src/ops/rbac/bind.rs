@@ -23,7 +23,7 @@ use crate::session::Session;
 /// A role is bound to a user. It takes effect at once, on the credential that the user has.
 #[derive(Debug, Clone)]
 pub(crate) struct Bind {
-    /// Whose.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
     /// On which cluster.
     pub(crate) cluster: ClusterName,

@@ -16,7 +16,7 @@ use crate::session::Session;
 /// A role is unbound. It takes effect at once; who has nothing else left loses the credential too.
 #[derive(Debug, Clone)]
 pub(crate) struct Unbind {
-    /// Whose.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
     /// On which cluster.
     pub(crate) cluster: ClusterName,

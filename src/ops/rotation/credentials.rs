@@ -60,7 +60,7 @@ impl Change for RotateCredentials {
 /// What came of rotating everybody's credentials.
 #[derive(Debug)]
 pub(crate) struct CredentialsRotated {
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: ClusterName,
     /// What ended, and what began.
     pub(crate) exchanged: Vec<Exchanged>,

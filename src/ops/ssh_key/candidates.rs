@@ -58,7 +58,7 @@ impl Target {
 pub(crate) struct LeftOut {
     /// The node's name in the cluster.
     pub(crate) name: String,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
 }
 

@@ -16,9 +16,9 @@ use crate::store::{self, ReadTxn};
 /// One line of `team list`.
 #[derive(Debug)]
 pub(crate) struct TeamLine {
-    /// Whose.
+    /// The user's name.
     pub(crate) user: String,
-    /// Where.
+    /// The cluster's name.
     pub(crate) cluster: String,
     /// The latest version.
     pub(crate) latest: Option<Credential>,
@@ -35,7 +35,7 @@ pub(crate) struct TeamLine {
 /// The last download of a version.
 #[derive(Debug)]
 pub(crate) struct LastDownload {
-    /// When.
+    /// When it was.
     pub(crate) at: Timestamp,
     /// The name of whoever took it.
     pub(crate) by: String,

@@ -23,9 +23,9 @@ pub(in crate::ops) const MANAGE: OrganizationAction =
 /// A user is added.
 #[derive(Debug)]
 pub(crate) struct AddUser {
-    /// Handle.
+    /// The user's name.
     pub(crate) name: UserName,
-    /// Address.
+    /// The e-mail address.
     pub(crate) email: Option<Email>,
     /// Role.
     pub(crate) role: Role,
@@ -130,7 +130,7 @@ pub(crate) async fn add(
 /// A user's role changes.
 #[derive(Debug)]
 pub(crate) struct SetRole {
-    /// Whose.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
     /// The new one.
     pub(crate) role: Role,
@@ -222,7 +222,7 @@ pub(super) fn outcome(app: &App, done: Done<Carried>, loses: bool) -> Result<Don
 /// A user's key changes; everybody may change their own.
 #[derive(Debug)]
 pub(crate) struct SetKey {
-    /// Whose.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
     /// The new one.
     pub(crate) key: Recipient,
@@ -298,14 +298,14 @@ pub(crate) async fn set_key(
 /// A user is disabled, which ends their credentials everywhere.
 #[derive(Debug)]
 pub(crate) struct Disable {
-    /// Whom.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
 }
 
 /// A disabled user is enabled again.
 #[derive(Debug)]
 pub(crate) struct Enable {
-    /// Whom.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
 }
 

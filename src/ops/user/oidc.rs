@@ -45,7 +45,7 @@ pub(super) fn check(rows: &Rows, user: Option<&User>, link: &OidcLink) -> Result
 /// By which tokens a user logs in changes.
 #[derive(Debug)]
 pub(crate) struct SetOidc {
-    /// Whose.
+    /// The user, by name or e-mail.
     pub(crate) user: UserRef,
     /// By which from now on; none: by none.
     pub(crate) link: Option<OidcLink>,
