@@ -23,7 +23,7 @@ pub use base_dirs::BaseDirs;
 pub use fixed::Fixture;
 pub use input::{Echo, Input, ReadError, Typed};
 pub use interrupt::{Hold, Interrupt};
-pub use remote::{Host, Reader, Remote, Said, Sitting};
+pub use remote::{Host, Reader, Remote, Sitting, Written};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {

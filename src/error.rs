@@ -1,4 +1,4 @@
-//! Why a run failed, at the edge: the exit code, the words, and the way out.
+//! Why a run failed, at the edge: the exit code, the description, and the way out.
 //!
 //! The matches below are exhaustive: whoever adds a variant chooses its exit code and its hint.
 
@@ -34,7 +34,7 @@ use cluster::{approach_kind, cluster_kind};
 pub(crate) struct Failure {
     /// Which exit code.
     pub(crate) kind: Kind,
-    /// What happened; `None` where all was said already.
+    /// What happened; `None` where it was reported already.
     pub(crate) error: Option<Box<dyn StdError>>,
     /// What to do: commands in backticks.
     pub(crate) hints: Vec<String>,
@@ -54,11 +54,11 @@ impl Failure {
 
     /// A failure in plain words.
     pub(crate) fn description(kind: Kind, text: &str, hint: &str) -> Self {
-        Self::new(kind, Words(text.to_owned()), hint)
+        Self::new(kind, Description(text.to_owned()), hint)
     }
 
-    /// A failure about which all was said already.
-    pub(crate) fn said(kind: Kind) -> Self {
+    /// A failure that was reported already.
+    pub(crate) fn reported(kind: Kind) -> Self {
         Self {
             kind,
             error: None,
@@ -88,12 +88,12 @@ impl Failure {
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Words(String);
+struct Description(String);
 
 impl From<Ended> for Failure {
     fn from(error: Ended) -> Self {
         match error {
-            Ended::ReaderLeft => Self::said(Kind::ReaderLeft),
+            Ended::ReaderLeft => Self::reported(Kind::ReaderLeft),
             Ended::Write(_) => Self::new(Kind::State, error, "is the disk full?"),
             Ended::Shape(_) => Self::new(Kind::Internal, error, ""),
         }
@@ -133,7 +133,7 @@ impl From<session::Error> for Failure {
             ),
             E::IdentityFile(inner) => (file_kind(inner), file_hint(inner)),
             E::Identity { source, .. } if source.is_interrupt() => {
-                return Self::said(Kind::Interrupted);
+                return Self::reported(Kind::Interrupted);
             }
             E::Identity { source, path, .. } => (Kind::Usage, source.hint(path.as_deref())),
             E::Stranger { .. } => (
@@ -292,7 +292,7 @@ fn left_behind(error: ops::Error) -> Failure {
         return error.into();
     };
     let mut failure = Failure::from(*source);
-    failure.error = Some(Box::new(Words(message)));
+    failure.error = Some(Box::new(Description(message)));
     let commands = commands
         .into_iter()
         .map(|it| format!("take it away with `{it}`"));

@@ -29,7 +29,7 @@
 //! | [`api`] | what a server answers: each route, and its command | [`api`] itself |
 //! | [`server`] | what people serve themselves with: HTTPS, sessions, pages | `server/api.rs` |
 //! | [`client`] | where a server is asked, for people without the store | [`client`] itself |
-//! | [`output`] | what is said: one renderer, tables, JSON, YAML, progress | [`output`] itself |
+//! | [`output`] | what is shown: one renderer, tables, JSON, YAML, progress | [`output`] itself |
 //! | [`session`] | what all share in one process, and one run of somebody: identity, directory, terminal | [`session::App`], [`session::Session`] |
 //! | [`config`] | where store and identity are | |
 //! | [`error`] | exit codes, and the way out of every failure | [`error::Kind`] |
@@ -125,7 +125,7 @@
 //! | reconcile, pending | bring one cluster to what the store says; not so yet | owe, pay, retry |
 //! | render, deliver | make the bytes; put them into the hands | export, dump |
 //! | record | write to the audit log | log |
-//! | show, say | data to stdout; words to stderr | print |
+//! | show, say | data to stdout; messages to stderr | print |
 //!
 //! # Five steps of every change
 //!

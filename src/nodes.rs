@@ -40,7 +40,7 @@ pub(crate) use line::PublicLine;
 use crate::domain::text;
 use crate::env::{Env, Random};
 use agent::Agent;
-use exchange::Said;
+use exchange::Reply;
 
 /// How long one exchange with a node may take.
 const EXCHANGE_MAX: Duration = Duration::from_mins(1);
@@ -242,9 +242,9 @@ impl Ssh {
         node: &Node,
         key: &ssh_key::PrivateKey,
     ) -> Result<(), NodeError> {
-        let said = self.talk_with_key(node, key, "true", Vec::new()).await?;
-        if !said.status.success() {
-            return Err(self.refused(node, &said));
+        let reply = self.talk_with_key(node, key, "true", Vec::new()).await?;
+        if !reply.status.success() {
+            return Err(self.refused(node, &reply));
         }
         Ok(())
     }
@@ -256,16 +256,16 @@ impl Ssh {
         node: &Node,
         key: &ssh_key::PrivateKey,
     ) -> Result<bool, NodeError> {
-        let (said, signed) = self.offer(node, key, "true", Vec::new()).await?;
+        let (reply, signed) = self.offer(node, key, "true", Vec::new()).await?;
         // A node asks for a signature of no key that it does not know, whatever comes after.
         if signed {
             return Ok(true);
         }
         // Let in without it, after it was offered first.
-        if said.status.code() != Some(error::SSH_FAILED) {
+        if reply.status.code() != Some(error::SSH_FAILED) {
             return Ok(false);
         }
-        match self.failed(node, &said) {
+        match self.failed(node, &reply) {
             NodeError::Denied { .. } => Ok(false),
             other => Err(other),
         }
@@ -278,17 +278,17 @@ impl Ssh {
         key: &ssh_key::PrivateKey,
         command: &'static str,
         input: Vec<u8>,
-    ) -> Result<Said, NodeError> {
-        let (said, signed) = self.offer(node, key, command, input).await?;
+    ) -> Result<Reply, NodeError> {
+        let (reply, signed) = self.offer(node, key, command, input).await?;
         // A node that asks for no key at all lets `ssh` in too, and so does one that takes another
         // key which the user's configuration names. This key was offered first.
-        if said.status.code() != Some(error::SSH_FAILED) && !signed {
+        if reply.status.code() != Some(error::SSH_FAILED) && !signed {
             return Err(NodeError::KeyRefused {
                 node: node.clone(),
                 reason: "it let `ssh` in without it".to_owned(),
             });
         }
-        Ok(said)
+        Ok(reply)
     }
 
     /// Runs `ssh` for one exchange, with this key before any other; says whether the node asked
@@ -299,7 +299,7 @@ impl Ssh {
         key: &ssh_key::PrivateKey,
         command: &'static str,
         input: Vec<u8>,
-    ) -> Result<(Said, bool), NodeError> {
+    ) -> Result<(Reply, bool), NodeError> {
         let agent = Agent::start(key, &self.workplaces, &*self.random)?;
         let mut options: Vec<OsString> = Vec::new();
         for option in PROOF_OPTIONS {
@@ -312,16 +312,16 @@ impl Ssh {
             login: self.reach.login.clone(),
             command,
         };
-        let said = tokio::select! {
-            said = self.talk(node, told, input) => said?,
+        let reply = tokio::select! {
+            reply = self.talk(node, told, input) => reply?,
             never = agent.serve() => match never {},
         };
-        Ok((said, agent.signed()))
+        Ok((reply, agent.signed()))
     }
 
     /// What a failed exchange with one key says of that key.
-    fn refused(&self, node: &Node, said: &Said) -> NodeError {
-        match self.failed(node, said) {
+    fn refused(&self, node: &Node, reply: &Reply) -> NodeError {
+        match self.failed(node, reply) {
             NodeError::Denied { node, reason, .. } => NodeError::KeyRefused { node, reason },
             other => other,
         }
@@ -339,25 +339,25 @@ impl Ssh {
         let answers = ":\n".repeat(QUESTIONS_MAX);
         let script = format!("{answers}verb={verb}\n{}{SCRIPT}", public.assignments());
         let script = script.into_bytes();
-        let said = if let Some(key) = through {
+        let reply = if let Some(key) = through {
             self.talk_with_key(node, key, SHELL, script).await?
         } else {
             self.talk_as_person(node, script).await?
         };
-        match said.answer() {
+        match reply.answer() {
             Some(answer) => match answer.strip_prefix("failed: ") {
-                Some(words) => Err(self.script_failed(node, &said.with_complaint(words))),
+                Some(words) => Err(self.script_failed(node, &reply.with_complaint(words))),
                 None => Ok(answer),
             },
-            None if through.is_none() && self.sudo_refused(&said) => Err(NodeError::Sudo {
+            None if through.is_none() && self.sudo_refused(&reply) => Err(NodeError::Sudo {
                 node: node.clone(),
                 login: self.person().map(ToString::to_string).unwrap_or_default(),
-                reason: text::clean(&said.description()),
+                reason: text::clean(&reply.description()),
             }),
             // A login that is bound to one command answers something else.
-            None if said.status.success() => Err(self.script_failed(
+            None if reply.status.success() => Err(self.script_failed(
                 node,
-                &match said.description() {
+                &match reply.description() {
                     silent if silent.is_empty() => {
                         "it ran something else than `sh`, or a login script read what was for `sh`"
                             .to_owned()
@@ -365,14 +365,14 @@ impl Ssh {
                     words => format!("it ran something else than `sh`, which said: {words}"),
                 },
             )),
-            None if through.is_some() => Err(self.refused(node, &said)),
-            None => Err(self.failed(node, &said)),
+            None if through.is_some() => Err(self.refused(node, &reply)),
+            None => Err(self.failed(node, &reply)),
         }
     }
 
     /// Runs `ssh` for one exchange, as the person at the keyboard would, and by sudo where that was
     /// said.
-    async fn talk_as_person(&self, node: &Node, script: Vec<u8>) -> Result<Said, NodeError> {
+    async fn talk_as_person(&self, node: &Node, script: Vec<u8>) -> Result<Reply, NodeError> {
         let file = self.reach.identity_file.clone();
         let options = file.map(|file| ["-i".into(), file.into_os_string()]);
         let told = Told {
@@ -392,14 +392,14 @@ impl Ssh {
     }
 
     /// Whether it was sudo that did not want to.
-    fn sudo_refused(&self, said: &Said) -> bool {
-        let complaint = said.complaint();
+    fn sudo_refused(&self, reply: &Reply) -> bool {
+        let complaint = reply.complaint();
         let is_sudos = complaint.contains("sudo") || complaint.contains("Sorry, user");
-        self.reach.sudo_from.is_some() && is_sudos && said.status.code() != Some(error::SSH_FAILED)
+        self.reach.sudo_from.is_some() && is_sudos && reply.status.code() != Some(error::SSH_FAILED)
     }
 
     /// Runs `ssh` for one exchange.
-    async fn talk(&self, node: &Node, told: Told, input: Vec<u8>) -> Result<Said, NodeError> {
+    async fn talk(&self, node: &Node, told: Told, input: Vec<u8>) -> Result<Reply, NodeError> {
         let newer = if self.is_newer().await? {
             NEWER_OPTIONS
         } else {
@@ -413,7 +413,7 @@ impl Ssh {
             .args(self.login_arguments(node, told.login.as_ref()));
         ssh.args(["--", &node.address, told.command]);
         match tokio::time::timeout(self.limit, exchange::run(ssh, input)).await {
-            Ok(said) => said.map_err(|source| self.not_runnable(source)),
+            Ok(reply) => reply.map_err(|source| self.not_runnable(source)),
             Err(_) => Err(NodeError::TooSlow {
                 node: node.clone(),
                 seconds: self.limit.as_secs(),
@@ -443,7 +443,9 @@ impl Ssh {
             let mut ssh = self.program();
             ssh.arg("-V");
             match tokio::time::timeout(VERSION_MAX, exchange::run(ssh, vec![])).await {
-                Ok(Ok(said)) => Ok(version(&said.complaint()).is_some_and(|it| it >= NEWER_SINCE)),
+                Ok(Ok(reply)) => {
+                    Ok(version(&reply.complaint()).is_some_and(|it| it >= NEWER_SINCE))
+                }
                 Ok(Err(source)) => Err(self.not_runnable(source)),
                 Err(_) => Ok(false),
             }
@@ -471,8 +473,8 @@ impl Ssh {
         words.join(" ")
     }
 
-    fn failed(&self, node: &Node, said: &Said) -> NodeError {
-        error::judge(node, self.by_hand(node), said)
+    fn failed(&self, node: &Node, reply: &Reply) -> NodeError {
+        error::judge(node, self.by_hand(node), reply)
     }
 
     fn script_failed(&self, node: &Node, words: &str) -> NodeError {

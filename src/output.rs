@@ -1,4 +1,4 @@
-//! What is said: one document on stdout, words on stderr, one renderer for every view.
+//! Output: one document on stdout, messages on stderr, one renderer for every view.
 
 pub(crate) mod color;
 mod draw;
@@ -24,7 +24,7 @@ pub(crate) use time::Time;
 
 use crate::env::{Clock, Env, Remote};
 use draw::Look;
-use progress::Words;
+use progress::Stderr;
 
 /// The shape of what is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,10 +83,10 @@ pub(crate) struct Settings {
     pub(crate) color: ColorChoice,
 }
 
-/// The voice of a run.
+/// The output of a run.
 pub(crate) struct Output {
     stdout: Box<dyn Write + Send>,
-    words: Words,
+    stderr: Stderr,
     clock: Arc<dyn Clock>,
     settings: Settings,
     is_terminal: bool,
@@ -103,7 +103,7 @@ impl Output {
     pub(crate) fn new(env: &mut Env, settings: Settings) -> Self {
         Self {
             stdout: std::mem::replace(&mut env.stdout, Box::new(io::sink())),
-            words: Arc::new(Mutex::new(std::mem::replace(
+            stderr: Arc::new(Mutex::new(std::mem::replace(
                 &mut env.stderr,
                 Box::new(io::sink()),
             ))),
@@ -129,11 +129,11 @@ impl Output {
 
     /// Gives a way to put a question on stderr from elsewhere, for passphrases.
     pub(crate) fn asker(&self) -> impl Fn(&str) + use<> {
-        let words = Arc::clone(&self.words);
+        let stderr = Arc::clone(&self.stderr);
         move |question| {
-            if let Ok(mut words) = words.lock() {
+            if let Ok(mut stderr) = stderr.lock() {
                 // A closed stderr must not keep anybody from answering.
-                let _asked = write!(words, "{question}").and_then(|()| words.flush());
+                let _asked = write!(stderr, "{question}").and_then(|()| stderr.flush());
             }
         }
     }
@@ -141,8 +141,8 @@ impl Output {
     /// Gives a way to say a line on stderr from elsewhere while work goes on, also when quiet: a
     /// login command may wait for what it asks there.
     pub(crate) fn sayer(&self) -> impl Fn(&str) + use<> {
-        let words = Arc::clone(&self.words);
-        move |text| progress::write(&words, &format!("{}\n", sanitize::line(text)))
+        let stderr = Arc::clone(&self.stderr);
+        move |text| progress::write(&stderr, &format!("{}\n", sanitize::line(text)))
     }
 
     /// Shows one document on stdout; of an empty table, a sentence on stderr.
@@ -236,12 +236,12 @@ impl Output {
 
     /// Asks on stderr, without ending the line; said even when quiet.
     pub(crate) fn ask(&mut self, question: &str) {
-        self.write_words(&sanitize::paragraph(question, "  "));
+        self.write_stderr(&sanitize::paragraph(question, "  "));
     }
 
     /// Writes words that are already rendered, as clap's messages are.
     pub(crate) fn rendered(&mut self, text: &str) {
-        self.write_words(text);
+        self.write_stderr(text);
     }
 
     /// Begins to show the progress of work on `total` things.
@@ -249,11 +249,11 @@ impl Output {
         if self.settings.quiet {
             Progress::quiet(total)
         } else if self.words_are_seen {
-            let bar = progress::bar(&self.words, self.width, total, noun);
+            let bar = progress::bar(&self.stderr, self.width, total, noun);
             self.bar = Some(bar.clone());
             Progress::bar(bar, total)
         } else {
-            Progress::lines(Arc::clone(&self.words), total)
+            Progress::lines(Arc::clone(&self.stderr), total)
         }
     }
 
@@ -278,17 +278,17 @@ impl Output {
     }
 
     fn say(&mut self, text: &str) {
-        self.write_words(&format!("{text}\n"));
+        self.write_stderr(&format!("{text}\n"));
     }
 
     /// Writes around a bar that may be on the screen.
-    fn write_words(&mut self, text: &str) {
+    fn write_stderr(&mut self, text: &str) {
         match self.bar.take_if(|bar| bar.is_finished()) {
             None => match &self.bar {
-                Some(bar) => bar.suspend(|| progress::write(&self.words, text)),
-                None => progress::write(&self.words, text),
+                Some(bar) => bar.suspend(|| progress::write(&self.stderr, text)),
+                None => progress::write(&self.stderr, text),
             },
-            Some(_finished) => progress::write(&self.words, text),
+            Some(_finished) => progress::write(&self.stderr, text),
         }
     }
 }

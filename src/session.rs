@@ -94,7 +94,7 @@ pub(crate) enum Error {
         cluster: String,
         /// Which file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         #[source]
         source: std::io::Error,
     },

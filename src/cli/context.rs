@@ -1,4 +1,4 @@
-//! What a verb works with: the session, the voice, and somebody to ask.
+//! What a verb works with: the session, the output, and somebody to ask.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::session::Session;
 pub(crate) struct Context<'a> {
     /// The hold on the world.
     pub(crate) session: &'a Session,
-    /// The voice.
+    /// Where its output goes.
     pub(crate) output: &'a mut Output,
     /// Somebody to ask.
     pub(crate) prompt: Prompt,
@@ -62,7 +62,7 @@ impl<'a> Context<'a> {
         cluster: Option<&ClusterName>,
     ) -> Result<(), Failure> {
         for revoked in ops::status::revoked(self.session, user, cluster)? {
-            self.output.warn(&revoked.words);
+            self.output.warn(&revoked.description);
             self.output.hint(&revoked.help);
         }
         Ok(())

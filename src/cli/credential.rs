@@ -60,7 +60,7 @@ pub(super) fn run(
             let renewed = async { Ok(Box::pin(renew(&session, *renewing)).await?) };
             finished(&interrupt, renewed).map_err(|failure| match failure.kind {
                 // Nothing was recorded of which there would be more to say.
-                Kind::Interrupted => Failure::said(Kind::Interrupted),
+                Kind::Interrupted => Failure::reported(Kind::Interrupted),
                 _ => failure,
             })?
         }

@@ -55,7 +55,7 @@ impl PromptError {
 impl From<PromptError> for Failure {
     fn from(error: PromptError) -> Self {
         match error {
-            PromptError::Read(ReadError::Interrupted) => Self::said(Kind::Interrupted),
+            PromptError::Read(ReadError::Interrupted) => Self::reported(Kind::Interrupted),
             error => Self::new(Kind::Usage, error, ""),
         }
     }

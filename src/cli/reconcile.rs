@@ -90,7 +90,7 @@ pub(crate) async fn run(args: ReconcileArgs, context: &mut Context<'_>) -> Resul
     // The gravest first: damage and wrong clusters, then the unreachable.
     failures.sort_by_key(|failure| failure.kind == Kind::Unreachable);
     match failures.into_iter().next() {
-        Some(failure) => Err(Failure::said(failure.kind)),
+        Some(failure) => Err(Failure::reported(failure.kind)),
         None => Ok(()),
     }
 }

@@ -441,6 +441,6 @@ fn say(answer: &Answer, context: &mut Context<'_>) -> Result<(), Failure> {
         .rendered(&crate::output::sanitize::shown(&answer.stderr));
     match answer.exit {
         0 => Ok(()),
-        code => Err(Failure::said(Kind::Child(code))),
+        code => Err(Failure::reported(Kind::Child(code))),
     }
 }

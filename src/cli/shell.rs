@@ -120,6 +120,6 @@ pub(crate) async fn run(args: ShellArgs, context: &mut Context<'_>) -> Result<()
     applied?;
     match ran?.code {
         0 => Ok(()),
-        code => Err(Failure::said(Kind::Child(code))),
+        code => Err(Failure::reported(Kind::Child(code))),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(_args: &StatusArgs, context: &mut Context<'_>) -> Result<(), F
         if on_clusters {
             context.output.hint("run `kubegrant reconcile`");
         }
-        return Err(Failure::said(Kind::Pending));
+        return Err(Failure::reported(Kind::Pending));
     }
     Ok(())
 }

@@ -268,7 +268,7 @@ impl Http {
         let request = request
             .body(Full::new(bytes))
             .map_err(|error| unreachable(error.to_string()))?;
-        // Whether the request may have been heard, and what it asks be done.
+        // Whether the request may have arrived, and what it asks be done.
         let lost = |reason: String| match method {
             Method::Get => unreachable(reason),
             Method::Post | Method::Put | Method::Delete => Error::Lost {

@@ -11,7 +11,7 @@ use super::plan::{NAMESPACE, USERS_NAMESPACE};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MustNot {
     /// What it would do, for people.
-    pub(crate) words: &'static str,
+    pub(crate) description: &'static str,
     /// Verb.
     pub(crate) verb: &'static str,
     /// API group, "" for core.
@@ -27,13 +27,13 @@ pub(crate) struct MustNot {
 }
 
 const fn must_not(
-    words: &'static str,
+    description: &'static str,
     verb: &'static str,
     group: &'static str,
     resource: &'static str,
 ) -> MustNot {
     MustNot {
-        words,
+        description,
         verb,
         group,
         resource,
@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn each_level_is_asked_about_what_is_beyond_it() {
-        let words = |power| -> Vec<&str> { must_not_have(power).map(|it| it.words).collect() };
+        let words =
+            |power| -> Vec<&str> { must_not_have(power).map(|it| it.description).collect() };
         assert!(words(Power::Full).is_empty());
         let write = words(Power::Write);
         assert!(write.contains(&"read Secrets in kube-system"));

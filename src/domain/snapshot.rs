@@ -55,7 +55,7 @@ pub(crate) struct ClusterSnapshot {
     /// The highest number that a subject's versions have used; of one that has a version which is not
     /// revoked, that version says it too.
     pub(crate) numbers: BTreeMap<Subject, u32>,
-    /// Numbers that were seen on the cluster and that the store never heard of, by subject name.
+    /// Numbers that were seen on the cluster and that the store does not know, by subject name.
     pub(crate) floors: BTreeMap<SubjectName, u32>,
     /// The secrets of it that the store holds, sealed.
     pub(crate) secrets: Vec<SealedSecret>,

@@ -135,7 +135,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// What an error says, and its causes, without what was said before.
+/// An error and its causes, each without what stands before it already.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> (String, Vec<String>) {
     let message = error.to_string();
     let mut causes: Vec<String> = Vec::new();

@@ -43,21 +43,21 @@ impl Host {
     }
 
     /// Makes the world of one run: nobody types, and what it says is kept.
-    pub fn env(&self, reader: Reader) -> (Env, Said) {
-        let said = Said::default();
+    pub fn env(&self, reader: Reader) -> (Env, Written) {
+        let written = Written::default();
         if let Some(sitting) = &reader.sitting {
             let mut kept = sitting
                 .0
-                .said
+                .written
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            *kept = said.clone();
+            *kept = written.clone();
         }
         let interrupt = reader.interrupt.unwrap_or_default();
         let env = Env {
             stdin: Input::prepared(Arc::default(), interrupt.clone()),
-            stdout: Box::new(Sink(Arc::clone(&said.stdout))),
-            stderr: Box::new(Sink(Arc::clone(&said.stderr))),
+            stdout: Box::new(Sink(Arc::clone(&written.stdout))),
+            stderr: Box::new(Sink(Arc::clone(&written.stderr))),
             stdin_is_terminal: false,
             stdout_is_terminal: reader.columns.is_some(),
             stderr_is_terminal: false,
@@ -73,13 +73,13 @@ impl Host {
             parent_id: None,
             interrupt,
             remote: Some(Remote {
-                handed: Arc::clone(&said.handed),
-                question: Arc::clone(&said.question),
+                handed: Arc::clone(&written.handed),
+                question: Arc::clone(&written.question),
                 opens_nothing: reader.opens_nothing,
                 sitting: reader.sitting,
             }),
         };
-        (env, said)
+        (env, written)
     }
 }
 
@@ -89,7 +89,7 @@ pub struct Sitting(Arc<Seat>);
 
 #[derive(Default)]
 struct Seat {
-    said: Mutex<Said>,
+    written: Mutex<Written>,
     begun: Notify,
     over: Notify,
 }
@@ -101,11 +101,11 @@ impl std::fmt::Debug for Sitting {
 }
 
 impl Sitting {
-    /// Waits until it has begun; gives what was said until then.
-    pub async fn begun(&self) -> Said {
+    /// Waits until it has begun; gives what was written until then.
+    pub async fn begun(&self) -> Written {
         self.0.begun.notified().await;
-        let said = self.0.said.lock();
-        said.unwrap_or_else(PoisonError::into_inner).clone()
+        let written = self.0.written.lock();
+        written.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends it.
@@ -177,16 +177,16 @@ fn lock(shared: &Shared) -> MutexGuard<'_, Zeroizing<Vec<u8>>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a run said, while it goes on and after it.
+/// What a run has written, while it goes on and after it.
 #[derive(Clone, Default)]
-pub struct Said {
+pub struct Written {
     stdout: Shared,
     stderr: Shared,
     handed: Shared,
     question: Arc<Mutex<Option<String>>>,
 }
 
-impl Said {
+impl Written {
     /// Takes its data.
     pub fn take_stdout(&self) -> Zeroizing<Vec<u8>> {
         std::mem::take(&mut *lock(&self.stdout))

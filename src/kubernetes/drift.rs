@@ -189,7 +189,7 @@ pub(crate) struct Stray {
     object: Object,
     patch: serde_json::Value,
     /// What is done about it.
-    pub(crate) words: String,
+    pub(crate) description: String,
 }
 
 /// What of theirs is put right.
@@ -231,7 +231,7 @@ impl Connection {
         let own = own.map(|meta| Stray {
             object: Object::Account(account.to_owned()),
             patch: serde_json::json!({ "metadata": { "uid": meta.uid, "labels": self.labels() } }),
-            words: format!("label account {account}"),
+            description: format!("label account {account}"),
         });
         let everywhere = everywhere.and_then(|found| {
             let meta = &found.metadata;
@@ -275,7 +275,7 @@ impl Connection {
             return Some(Stray {
                 object,
                 patch,
-                words: format!("label {}", described.trim_end_matches(':')),
+                description: format!("label {}", described.trim_end_matches(':')),
             });
         }
         let words = format!(
@@ -286,7 +286,7 @@ impl Connection {
         Some(Stray {
             object,
             patch,
-            words,
+            description: words,
         })
     }
 
@@ -310,8 +310,8 @@ impl Connection {
                     api.patch_metadata(account, &params, &patch).await.map(drop)
                 }
             };
-            written.map_err(|error| Error::from_kube(error, &stray.words))?;
-            mended.push(stray.words);
+            written.map_err(|error| Error::from_kube(error, &stray.description))?;
+            mended.push(stray.description);
         }
         Ok(mended)
     }

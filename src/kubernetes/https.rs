@@ -57,7 +57,7 @@ impl Proxies {
 pub(crate) enum AskError {
     /// Nobody was reached.
     Unreachable(String),
-    /// The connection was lost when the request may have been heard.
+    /// The connection was lost when the request may have arrived.
     Lost(String),
     /// It took too long.
     Late,

@@ -116,7 +116,7 @@ pub(super) struct Still {
     pub(super) unasked: bool,
 }
 
-/// Waits until the API servers' authorizers have heard of it: only then is a revocation true.
+/// Waits until the change has reached the API servers' authorizers: only then is a revocation true.
 pub(super) async fn still_let_in(
     connection: &Connection,
     further: &Further,
@@ -142,7 +142,7 @@ pub(super) async fn still_let_in(
 
 /// Those whose answers stand for all: an API server hears of the writes to one kind in the order of
 /// their versions (one watch; client-go keeps the order since Kubernetes 1.33, and before it but for
-/// what waits in its queue at that moment), so one that has heard of the last has heard of all. As
+/// what waits in its queue at that moment), so one that knows the last knows all. As
 /// many lists as were written at once may have been the last; who left one together left it in one write, and
 /// a few of them are asked about, as what others bound to one may answer in its stead. Bound roles have
 /// questions of their own.
@@ -169,7 +169,7 @@ fn last_written(leaving: &[Leaving]) -> Vec<&Leaving> {
     asked
 }
 
-/// Waits until what the connection leads to has heard of it; gives what it still lets in.
+/// Waits until what the connection leads to knows of it; gives what it still lets in.
 async fn agrees_here<'a>(
     connection: &Connection,
     mut open: Vec<&'a Leaving>,

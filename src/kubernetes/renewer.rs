@@ -63,7 +63,7 @@ impl Connection {
     }
 
     /// Mints a token for the account that works with the renewer's own, as its holder will; the rights of a
-    /// new one are heard of in moments.
+    /// new one arrive in moments.
     pub(crate) async fn prove_renewer(
         &self,
         token: &SecretString,

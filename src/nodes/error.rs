@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::domain::text::clean;
 
 use super::address::Node;
-use super::exchange::Said;
+use super::exchange::Reply;
 
 /// The exit code by which `ssh` says that it failed itself.
 pub(super) const SSH_FAILED: i32 = 255;
@@ -191,16 +191,16 @@ impl NodeError {
 }
 
 /// Reads out of the words of `ssh` what went wrong.
-pub(super) fn judge(node: &Node, by_hand: String, said: &Said) -> NodeError {
-    let complaint = said.complaint();
+pub(super) fn judge(node: &Node, by_hand: String, reply: &Reply) -> NodeError {
+    let complaint = reply.complaint();
     let node = node.clone();
     let reason = match clean(&complaint) {
-        silent if silent.is_empty() => format!("it ended with {}, silently", said.status),
+        silent if silent.is_empty() => format!("it ended with {}, silently", reply.status),
         words => words,
     };
-    if said.status.code() != Some(SSH_FAILED) {
+    if reply.status.code() != Some(SSH_FAILED) {
         // A login that is refused in words says them on its output: whom to log in as instead.
-        let reason = match clean(&said.description()) {
+        let reason = match clean(&reply.description()) {
             silent if silent.is_empty() => reason,
             words => words,
         };

@@ -11,14 +11,14 @@ use tokio::process::Command;
 const KEPT_MAX: usize = 64 * 1024;
 /// How long an output may stay open after `ssh` has ended, in the hands of one of its proxies.
 const LINGER_MAX: Duration = Duration::from_secs(1);
-/// How many lines of what was said instead of an answer are shown.
+/// How many lines are shown of what came instead of an answer.
 const LINES_SHOWN: usize = 4;
 /// What stands before the words of the script.
 const MARK: &str = "kubegrant: ";
 
 /// What came of a run.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Reply {
     /// How it ended.
     pub(super) status: ExitStatus,
     /// What the other side wrote.
@@ -27,7 +27,7 @@ pub(super) struct Said {
     stderr: Vec<u8>,
 }
 
-impl Said {
+impl Reply {
     /// The last word of the script, whatever the login shell wrote around it.
     pub(super) fn answer(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.stdout);
@@ -74,7 +74,7 @@ impl Said {
 }
 
 /// Runs a command to its end. Whoever drops this kills it.
-pub(super) async fn run(mut command: Command, input: Vec<u8>) -> io::Result<Said> {
+pub(super) async fn run(mut command: Command, input: Vec<u8>) -> io::Result<Reply> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -82,7 +82,7 @@ pub(super) async fn run(mut command: Command, input: Vec<u8>) -> io::Result<Said
         .kill_on_drop(true)
         .spawn()?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (mut said, mut complained) = (Vec::new(), Vec::new());
+    let (mut reply, mut complained) = (Vec::new(), Vec::new());
     let status = {
         let writing = async move {
             if let Some(mut stdin) = stdin {
@@ -93,7 +93,7 @@ pub(super) async fn run(mut command: Command, input: Vec<u8>) -> io::Result<Said
         let talking = async {
             futures::join!(
                 writing,
-                keep(stdout, &mut said),
+                keep(stdout, &mut reply),
                 keep(stderr, &mut complained)
             )
         };
@@ -106,9 +106,9 @@ pub(super) async fn run(mut command: Command, input: Vec<u8>) -> io::Result<Said
             _ = &mut talking => child.wait().await?,
         }
     };
-    Ok(Said {
+    Ok(Reply {
         status,
-        stdout: said,
+        stdout: reply,
         stderr: complained,
     })
 }

@@ -75,7 +75,7 @@ pub(crate) enum Error {
         context: String,
         /// What is over, and since when.
         why: String,
-        /// What the server said.
+        /// The server's message.
         source: ClusterError,
     },
     /// A file that was given is no text.
@@ -188,7 +188,7 @@ pub(crate) enum Error {
     Child {
         /// The command.
         command: String,
-        /// What the system said.
+        /// The system's message.
         #[source]
         source: std::io::Error,
     },

@@ -37,7 +37,7 @@ fn sentence(cluster: &ClusterName, power: Power, excess: &Excess) -> String {
     let what = if excess.is_everything() {
         "do anything".to_owned()
     } else {
-        let words: Vec<&str> = excess.allowed.iter().map(|it| it.words).collect();
+        let words: Vec<&str> = excess.allowed.iter().map(|it| it.description).collect();
         words.join(", ")
     };
     let why = match excess.reason.as_str() {

@@ -69,9 +69,9 @@ fn mask(token: &SecretString) -> String {
 fn open_case(
     session: &Session,
     name: &ClusterName,
-    words: Action,
+    action: Action,
 ) -> Result<(Cluster, Journal, crate::session::Principal), Error> {
-    let (actor, journal) = find::acting(session, words)?;
+    let (actor, journal) = find::acting(session, action)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::Sensitive)?;
     let journal = journal.cluster(&found.cluster);
     Ok((found.cluster, journal, actor))

@@ -263,7 +263,7 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         }
     };
     let (_, plan) = reconciling::preview(session, cluster, share_out).await?;
-    let words = |step| reconciling::step_words(step, &snapshot);
+    let words = |step| reconciling::describe_step(step, &snapshot);
     report.changed = plan.steps().map(words).collect();
     let gone = plan
         .steps()
@@ -295,7 +295,9 @@ async fn preview(session: &Session, cluster: &Cluster, report: &mut Report) -> R
         cluster: cluster.name.to_string(),
         source,
     })?;
-    report.changed.extend(strays.into_iter().map(|it| it.words));
+    report
+        .changed
+        .extend(strays.into_iter().map(|it| it.description));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ mod vanished;
 pub(super) use decided::{reconcile, reconcile_taking};
 pub(super) use run::{run, run_on};
 pub(super) use snapshot::{circumstances, due, named_for_next, snapshot};
-pub(super) use vanished::{ACCOUNT_DELETED, step_words, vanished};
+pub(super) use vanished::{ACCOUNT_DELETED, describe_step, vanished};
 
 pub(super) use pending::{
     because, end_without_record, former_managers, if_pending, no_older_logins, older_logins,

@@ -51,8 +51,8 @@ struct AskedKey {
     cluster: Cluster,
 }
 
-fn case(session: &Session, words: Action, name: &ClusterName) -> Result<AskedKey, Error> {
-    let (actor, journal) = find::acting(session, words)?;
+fn case(session: &Session, action: Action, name: &ClusterName) -> Result<AskedKey, Error> {
+    let (actor, journal) = find::acting(session, action)?;
     let found = find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     Ok(AskedKey {
         actor,

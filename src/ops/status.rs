@@ -382,7 +382,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
 #[derive(Debug)]
 pub(crate) struct Revoked {
     /// That it is so, in a sentence.
-    pub(crate) words: String,
+    pub(crate) description: String,
     /// Who can help, and how.
     pub(crate) help: String,
 }
@@ -415,7 +415,7 @@ pub(crate) fn revoked(
     })?;
     let revoked = clusters.iter().map(|cluster| {
         Ok(Revoked {
-            words: refusal(Denial::AccessRevoked, Some(cluster), user.name.as_str()),
+            description: refusal(Denial::AccessRevoked, Some(cluster), user.name.as_str()),
             help: find::who_restores(session, &user, cluster)?,
         })
     });

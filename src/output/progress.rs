@@ -9,14 +9,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, 
 use super::sanitize;
 
 /// The stream of words, shared by `Output` and the bar that draws on it.
-pub(super) type Words = Arc<Mutex<Box<dyn Write + Send>>>;
+pub(super) type Stderr = Arc<Mutex<Box<dyn Write + Send>>>;
 
 /// Writes words. A closed stderr is no reason to leave work half done, so failures are dropped.
-pub(super) fn write(words: &Words, text: &str) {
-    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-    words
+pub(super) fn write(stderr: &Stderr, text: &str) {
+    let mut stderr = stderr.lock().unwrap_or_else(PoisonError::into_inner);
+    stderr
         .write_all(text.as_bytes())
-        .and_then(|()| words.flush())
+        .and_then(|()| stderr.flush())
         .ok();
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Progress {
 /// How the progress is shown.
 enum Way {
     Bar(ProgressBar),
-    Lines(Words),
+    Lines(Stderr),
     Quiet,
 }
 
@@ -45,9 +45,9 @@ impl Progress {
         }
     }
 
-    pub(super) fn lines(words: Words, total: usize) -> Self {
+    pub(super) fn lines(stderr: Stderr, total: usize) -> Self {
         Self {
-            way: Way::Lines(words),
+            way: Way::Lines(stderr),
             total,
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -68,9 +68,9 @@ impl Progress {
         let number = self.done.fetch_add(1, Ordering::SeqCst) + 1;
         match &self.way {
             Way::Bar(bar) => bar.inc(1),
-            Way::Lines(words) => {
+            Way::Lines(stderr) => {
                 let item = sanitize::line(item);
-                write(words, &format!("[{number}/{}] {item}\n", self.total));
+                write(stderr, &format!("[{number}/{}] {item}\n", self.total));
             }
             Way::Quiet => {}
         }
@@ -88,7 +88,7 @@ impl Progress {
                 bar.println(&text);
                 bar.inc(1);
             }
-            Way::Lines(words) => write(words, &format!("{text}\n")),
+            Way::Lines(stderr) => write(stderr, &format!("{text}\n")),
             Way::Quiet => {}
         }
     }
@@ -111,9 +111,9 @@ impl std::fmt::Debug for Progress {
 }
 
 /// Makes a bar that draws on the stream of words, and nowhere else.
-pub(super) fn bar(words: &Words, width: u16, total: usize, noun: &str) -> ProgressBar {
+pub(super) fn bar(stderr: &Stderr, width: u16, total: usize, noun: &str) -> ProgressBar {
     let terminal = Terminal {
-        words: Arc::clone(words),
+        stderr: Arc::clone(stderr),
         width,
     };
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal), 10);
@@ -127,13 +127,13 @@ pub(super) fn bar(words: &Words, width: u16, total: usize, noun: &str) -> Progre
 
 /// A terminal as indicatif wants it, over a stream of ours.
 struct Terminal {
-    words: Words,
+    stderr: Stderr,
     width: u16,
 }
 
 impl Terminal {
     fn send(&self, text: &str) -> io::Result<()> {
-        self.words
+        self.stderr
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .write_all(text.as_bytes())
@@ -188,7 +188,7 @@ impl TermLike for Terminal {
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.words
+        self.stderr
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .flush()

@@ -1,4 +1,4 @@
-//! Tests of the voice of a run.
+//! Tests of the output of a run.
 
 use chrono::{DateTime, TimeDelta};
 

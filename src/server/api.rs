@@ -295,9 +295,9 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
         };
         return respond::of_type(code, media, data);
     }
-    let said = said(&answer.stderr);
+    let messages = messages(&answer.stderr);
     let of_kind = |kind: &str| -> Vec<&str> {
-        let of_this = said.iter().filter(|(it, _)| *it == kind);
+        let of_this = messages.iter().filter(|(it, _)| *it == kind);
         of_this.map(|(_, text)| text.as_str()).collect()
     };
     let outcome = Outcome {
@@ -315,25 +315,25 @@ fn plain(mut answer: Answer, is_json: bool) -> Response<Body> {
     respond::document(code, &outcome)
 }
 
-/// What a command said, by kind: a line without a kind goes on with the one before.
-fn said(words: &str) -> Vec<(&'static str, String)> {
-    let mut said: Vec<(&'static str, String)> = Vec::new();
-    for line in words.lines().filter(|line| !line.trim().is_empty()) {
+/// The messages of a command, by kind: a line without a kind goes on with the one before.
+fn messages(text: &str) -> Vec<(&'static str, String)> {
+    let mut messages: Vec<(&'static str, String)> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let kinds = ["error:", "hint:", "warning:"];
         let kind = kinds.into_iter().find(|kind| line.starts_with(kind));
-        match (kind, said.last_mut()) {
+        match (kind, messages.last_mut()) {
             (Some(kind), _) => {
                 let rest = line.strip_prefix(kind).unwrap_or_default();
-                said.push((kind, rest.trim().to_owned()));
+                messages.push((kind, rest.trim().to_owned()));
             }
             (None, Some((_, before))) if line.starts_with(' ') => {
                 before.push('\n');
                 before.push_str(line.trim());
             }
-            (None, _) => said.push(("", line.to_owned())),
+            (None, _) => messages.push(("", line.to_owned())),
         }
     }
-    said
+    messages
 }
 
 /// How the server is, for machines of one's own.

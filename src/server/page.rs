@@ -51,15 +51,15 @@ const DEEDS: [&str; 9] = [
 /// What a form says where a grant is to end when it ends now.
 const SAME_END: &str = "same";
 
-/// What was said to a session and not yet shown.
+/// Messages for a session that were not shown yet.
 #[derive(Debug, Default)]
 pub(super) struct Notices(Mutex<HashMap<i64, Notice>>);
 
-/// What a command said.
+/// The messages of a command.
 #[derive(Debug, Clone)]
 struct Notice {
     exit: u8,
-    words: String,
+    text: String,
 }
 
 impl Notices {
@@ -236,7 +236,7 @@ impl Visitor {
         if answer.exit == 0 {
             return Ok(serde_json::from_str(&answer.stdout).unwrap_or_default());
         }
-        let shown = frame::said(answer.exit, &answer.stderr);
+        let shown = frame::messages(answer.exit, &answer.stderr);
         let status = crate::api::status(answer.exit);
         Err(page(
             status,
@@ -244,7 +244,7 @@ impl Visitor {
         ))
     }
 
-    /// What was said to them and not yet shown.
+    /// Messages for them that were not shown yet.
     fn notice(&self, server: &ServerState) -> Option<Notice> {
         server.notices.take(self.caller.session.0)
     }
@@ -336,7 +336,7 @@ async fn perform(
     }
     let notice = Notice {
         exit: answer.exit,
-        words: answer.stderr.clone(),
+        text: answer.stderr.clone(),
     };
     server.notices.put(visitor.caller.session.0, notice);
     see(&back)

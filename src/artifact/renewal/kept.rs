@@ -106,7 +106,7 @@ impl Token {
 pub(crate) struct Refused {
     /// When it was refused.
     pub(crate) at: Timestamp,
-    /// Why.
+    /// Why the cluster refused.
     pub(crate) why: Refusal,
     /// Whose kubeconfig it is.
     pub(crate) user: String,

@@ -136,7 +136,7 @@ async fn run(args: ActArgs, action: Ending, context: &mut Context<'_>) -> Result
     }
     pending?;
     match failures.into_iter().next() {
-        Some(failure) => Err(Failure::said(failure.kind)),
+        Some(failure) => Err(Failure::reported(failure.kind)),
         None => Ok(()),
     }
 }

@@ -67,7 +67,7 @@ impl Asking<'_> {
             _ => 1,
         });
         match exits.first() {
-            Some(exit) => Err(Failure::said(Kind::Child(*exit))),
+            Some(exit) => Err(Failure::reported(Kind::Child(*exit))),
             None => Ok(()),
         }
     }

@@ -78,7 +78,7 @@ impl Asking<'_> {
                     if let Err(error) = &ran {
                         context.output.warn(&error.to_string());
                     }
-                    return Err(Failure::said(Kind::Child(ended.exit)));
+                    return Err(Failure::reported(Kind::Child(ended.exit)));
                 }
             }
             Err(error) => {
@@ -88,13 +88,13 @@ impl Asking<'_> {
                     crate::domain::text::chain(&error)
                 ));
                 if ran.as_ref().is_ok_and(|ran| ran.code == 0) {
-                    return Err(Failure::said(Kind::Pending));
+                    return Err(Failure::reported(Kind::Pending));
                 }
             }
         }
         match ran?.code {
             0 => Ok(()),
-            code => Err(Failure::said(Kind::Child(code))),
+            code => Err(Failure::reported(Kind::Child(code))),
         }
     }
 

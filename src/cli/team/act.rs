@@ -55,7 +55,7 @@ impl ActArgs {
     }
 
     /// Whose kubeconfig it is about, and where, in words.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let whose = match &self.user {
             Some(user) => format!("'{user}'"),
             None => "EVERY user".to_owned(),
@@ -142,7 +142,7 @@ fn say_failed(failures: Vec<Failure>, context: &mut Context<'_>) -> Result<(), F
         context.output.error(&message, &causes, &failure.hints);
     }
     match failures.into_iter().next() {
-        Some(failure) => Err(Failure::said(failure.kind)),
+        Some(failure) => Err(Failure::reported(failure.kind)),
         None => Ok(()),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: TeamRestoreArgs, context: &mut Context<'_>) -> Res
         // Somebody's may have another reason than the others'.
         let question = format!(
             "Lift the block of {}, whyever it was put?",
-            args.act.words()
+            args.act.description()
         );
         confirm::agree(context, &question)?;
     }

@@ -27,7 +27,7 @@ pub(crate) struct TeamRevokeArgs {
 pub(crate) async fn run(args: TeamRevokeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let question = format!(
         "Revoke the kubeconfig of {}, and block downloads?",
-        args.act.words()
+        args.act.description()
     );
     let intent = confirm::intent(context, &question, args.act.dry_run)?;
     let action = Verb::Revoke {

@@ -22,7 +22,7 @@ pub(crate) struct TeamRotateArgs {
 }
 
 pub(crate) async fn run(args: TeamRotateArgs, context: &mut Context<'_>) -> Result<(), Failure> {
-    let question = format!("End the kubeconfig of {}?", args.act.words());
+    let question = format!("End the kubeconfig of {}?", args.act.description());
     let intent = confirm::intent(context, &question, args.act.dry_run)?;
     act::run(args.act, Verb::Rotate, intent, context).await
 }

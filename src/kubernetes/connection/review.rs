@@ -120,7 +120,7 @@ impl Connection {
     ///
     /// The answer names the first binding that allows it: power from anywhere else is not ours to
     /// take. The question is one that the list's own role allows and no weaker list of ours does:
-    /// else a list that is heard of later would hide behind another.
+    /// else a list that arrives later would hide behind another.
     pub(in crate::kubernetes) async fn let_in_by(
         &self,
         account: &str,

@@ -82,8 +82,9 @@ impl Connection {
         } else {
             FEW
         };
-        // Of many some stand for all, as far as nothing speaks against one of them: that the lists are heard of
-        // was asked (`last_written`), and what somebody bound to one was looked for in a list of everything.
+        // Of many some stand for all, as far as nothing speaks against one of them: whether the lists have
+        // arrived was asked (`last_written`), and what somebody bound to one was looked for in a list of
+        // everything.
         let (mut asked, mut others) = (Vec::new(), Vec::new());
         for (at, (ending, gone)) in ended.accounts.iter().zip(gone).enumerate() {
             if at < sample || doubted(ending) {
@@ -219,7 +220,7 @@ impl Connection {
                 return Ok(Confirmed { notes, let_in });
             }
             if since.elapsed() > TOKEN_CACHE {
-                // Who still counts a list of ours that the account is off has not heard of its end
+                // Who still counts a list of ours that the account is off does not know of its end
                 // either: there its token goes on.
                 let mut named = answers.iter().filter_map(|reason| named_binding(reason));
                 return match named.find(|(_, name)| !unwritten && doubts.ours.is_level(name)) {

@@ -46,7 +46,7 @@ fn finish(child: Child) -> String {
         String::from_utf8_lossy(&ended.stdout),
         String::from_utf8_lossy(&ended.stderr),
     );
-    Said::new(ended.status, &out, &err)
+    Reply::new(ended.status, &out, &err)
         .answer()
         .unwrap_or_else(|| panic!("no answer: {out}{err}"))
 }

@@ -122,7 +122,7 @@ impl Reconciling<'_> {
         Ok(ended)
     }
 
-    /// Notes the versions that a cluster holds and the store never heard of, before they are ended:
+    /// Notes the versions that a cluster holds and the store does not know, before they are ended:
     /// no number is used twice.
     pub(super) async fn learn_versions(&self, cluster: &Cluster) -> Result<(), Error> {
         let held = self.connection.versions_held().await;

@@ -133,7 +133,7 @@ pub(in crate::ops) fn vanished<'a>(
 }
 
 /// A step of a plan in words; an account that stood there is not made again.
-pub(in crate::ops) fn step_words(step: &Step, snapshot: &ClusterSnapshot) -> String {
+pub(in crate::ops) fn describe_step(step: &Step, snapshot: &ClusterSnapshot) -> String {
     match vanished(step, snapshot) {
         Some(credential) => format!(
             "end version {} of '{}': {ACCOUNT_DELETED} (account '{}')",

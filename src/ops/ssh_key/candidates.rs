@@ -78,7 +78,7 @@ pub(crate) enum Consent {
 pub(super) struct Meant {
     /// Those that are named or known.
     pub(super) targets: Vec<Target>,
-    /// Those that the cluster names and that were never heard of, with their names there.
+    /// Those that the cluster names and that were never recorded, with their names there.
     pub(super) new: Vec<(String, Target)>,
     /// Those that get no key.
     pub(super) left_out: Vec<LeftOut>,

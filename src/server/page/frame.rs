@@ -60,7 +60,7 @@ pub(super) fn whole(
                 }
                 main #main {
                     @if let Some(notice) = notice {
-                        div .notice role="status" { (said(notice.exit, &notice.words)) }
+                        div .notice role="status" { (messages(notice.exit, &notice.text)) }
                     }
                     h1 { (title) }
                     (inside)
@@ -70,15 +70,15 @@ pub(super) fn whole(
     }
 }
 
-/// What a command said, in its words.
-pub(super) fn said(exit: u8, words: &str) -> Markup {
-    let lines = words.lines().filter(|line| !line.trim().is_empty());
+/// The messages of a command, a paragraph each.
+pub(super) fn messages(exit: u8, text: &str) -> Markup {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
     html! {
         @for line in lines {
             @let (kind, text) = kind(line);
             p class=(kind) { (text) }
         }
-        @if words.trim().is_empty() {
+        @if text.trim().is_empty() {
             p class="said" { @if exit == 0 { "Done." } @else { "It ended with " (exit) "." } }
         }
     }

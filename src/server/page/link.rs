@@ -127,7 +127,7 @@ async fn hand_over(server: &Arc<ServerState>, claim: Claim) -> Response<Body> {
             let _told = released.await;
             let said = html! {
                 h1 { "Not now" }
-                (frame::said(exit, &words))
+                (frame::messages(exit, &words))
                 p { "Nothing was handed over, and the link still waits." }
             };
             page(crate::api::status(exit), &frame::alone("Not now", &said))

@@ -54,7 +54,7 @@ pub(super) async fn run(
         _ => 1,
     });
     match failures.first() {
-        Some(kind) => Err(Failure::said(*kind)),
+        Some(kind) => Err(Failure::reported(*kind)),
         None => Ok(()),
     }
 }
