@@ -478,7 +478,7 @@ impl Ran {
     }
 
     /// The run without the lines of progress, which come in any order.
-    pub(crate) fn settled(mut self) -> Ran {
+    pub(crate) fn without_progress(mut self) -> Ran {
         let lines = self.stderr.split_inclusive('\n');
         self.stderr = lines.filter(|line| !line.starts_with('[')).collect();
         self

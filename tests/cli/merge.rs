@@ -235,7 +235,7 @@ fn a_dry_run_touches_nothing() {
 fn all_clusters_go_into_one_file() {
     let mut home = home();
     let stage = home.add_cluster("stage");
-    let ran = home.run("kubeconfig download --all").settled();
+    let ran = home.run("kubeconfig download --all").without_progress();
     insta::assert_snapshot!(ran, @"
     CLUSTER   USER     VERSION   LEVEL   EXPIRES                FILE
     prod      olivia   1         full    2026-12-22T10:00:00Z   [HOME]/work/kubegrant.kubeconfig

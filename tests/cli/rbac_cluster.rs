@@ -83,7 +83,7 @@ fn a_cluster_that_is_away_is_owed_and_paid() {
     kg.sandbox.stop();
     kg.run("rbac bind alice -c prod --cluster-role view")
         .exit(8);
-    insta::assert_snapshot!(kg.run("rbac unbind alice -c prod --role keeper -n shop --yes").settled(), @r"
+    insta::assert_snapshot!(kg.run("rbac unbind alice -c prod --role keeper -n shop --yes").without_progress(), @r"
         USER    CLUSTER   KIND   ROLE     NAMESPACE   LEVEL   APPLIED
         alice   prod      Role   keeper   shop        bound   no
         ----- stderr -----

@@ -47,7 +47,7 @@ fn all_clusters_are_those_with_a_block_and_none_needs_to_answer() {
     }
     kg.run("team revoke alice --all-clusters --yes").success();
     second.stop();
-    insta::assert_snapshot!(kg.run("team restore alice --all-clusters").settled(), @r"
+    insta::assert_snapshot!(kg.run("team restore alice --all-clusters").without_progress(), @r"
         USER    CLUSTER   RESULT   WHAT
         alice   prod      done     'alice' can download a kubeconfig for cluster 'prod' again
         alice   second    done     'alice' can download a kubeconfig for cluster 'second' again

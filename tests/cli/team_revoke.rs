@@ -119,7 +119,7 @@ fn one_dead_cluster_never_hides_anothers_success() {
         files.push(kg.read(&format!("{name}.kubeconfig")));
     }
     second.stop();
-    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
+    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").without_progress(), @r"
         USER    CLUSTER   RESULT    WHAT
         alice   prod      done      the kubeconfig of 'alice' on cluster 'prod' is revoked and blocked
         alice   second    pending   the kubeconfig of 'alice' on cluster 'second' is revoked and blocked: recorded, not yet true there
@@ -162,7 +162,7 @@ fn a_login_that_does_not_open_fails_alone() {
     sql.execute_batch("UPDATE clusters SET manager_secret = X'00' WHERE name = 'prod'")
         .expect("damaged");
     drop(sql);
-    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").settled(), @r"
+    insta::assert_snapshot!(kg.run("team revoke alice --all-clusters --yes").without_progress(), @r"
         USER    CLUSTER   RESULT   WHAT
         alice   prod      failed   the record of cluster 'prod' was changed in the store without kubegrant
         alice   second    done     the kubeconfig of 'alice' on cluster 'second' is revoked and blocked

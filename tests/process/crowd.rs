@@ -204,9 +204,9 @@ fn a_crowd_of_processes_leaves_store_and_clusters_of_one_mind() {
             tally.case(found);
         }
         let mut found = oracle.look(home);
-        // Nothing is owed but what a command could not know of: that `web` is reached again.
+        // Nothing is pending but what a command could not know of: that `web` is reached again.
         drop(home.run("reconcile").success());
-        found.extend(oracle.settled(home));
+        found.extend(oracle.disagreements(home));
         let (access, clusters) = (json(home, "access list"), json(home, "cluster list"));
         found.extend(
             workers

@@ -56,7 +56,7 @@ fn a_full_disk_hands_out_nothing_and_loses_nothing() {
     assert!(ran.stderr.to_lowercase().contains("no space"), "{ran}");
     assert_eq!(oracle.look(&home), Vec::<String>::new());
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 /// What a script does to have the store on a full disk, and bring it back afterwards.
@@ -86,7 +86,7 @@ fn a_store_on_a_full_disk_refuses_a_download_and_stays_whole() {
     assert_eq!(home.read("bob.conf"), None, "{ran}");
     assert_eq!(oracle.look(&home), Vec::<String>::new(), "{ran}");
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn revoked_on_a_full_disk(words: &str) {
     }
     assert_eq!(books.latest("bob"), "active", "nothing was recorded: {ran}");
     drop(home.run(words).success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_store_that_cannot_be_written_changes_nothing_anywhere() {
     );
     assert_eq!(home.read("bob.conf"), None, "{ran}");
     assert_eq!(Held::read(&home, &installation), before);
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 /// A file system without locks is neither a busy store nor another kubegrant.

@@ -113,7 +113,7 @@ impl Bench {
         for words in flow.before {
             drop(home.call(words).success());
         }
-        if let Some(words) = flow.owed {
+        if let Some(words) = flow.pending {
             home.fault_all(Action::Refuse);
             drop(home.call(words).code_is(6));
             home.sandbox.clear_faults();
@@ -168,10 +168,10 @@ impl Bench {
             let warned = ran
                 .stderr
                 .contains("older logins of the manager may still work");
-            let settled = oracle.settled(home).into_iter();
+            let wrong = oracle.disagreements(home).into_iter();
             // Said aloud, and `reconcile` ends them: that is looked at below.
             let left_out = ran.stderr.contains("write does not reach namespace");
-            found.extend(settled.filter(|what| {
+            found.extend(wrong.filter(|what| {
                 let is_said = warned && what.contains("issuer's objects")
                     || left_out && what.starts_with("lists are");
                 !is_said
@@ -188,7 +188,7 @@ impl Bench {
 /// Whether the exit code and the words fit what is there.
 fn truthful(flow: &Flow, ran: &Ran, after: &Books, held: &Held) -> Vec<String> {
     let mut found = Vec::new();
-    // Also 6, with nothing owed: the version stands, and only the file is missing.
+    // Also 6, with nothing pending: the version stands, and only the file is missing.
     let no_file = ran.stderr.contains("but no file was handed over");
     if no_file {
         let stands = |row: &&Credential| row.state == "active" && held.lets_in(&row.account);
@@ -196,12 +196,16 @@ fn truthful(flow: &Flow, ran: &Ran, after: &Books, held: &Held) -> Vec<String> {
         let mut rows = rows.chain(after.others("team/read"));
         // What answers there takes no token of the cluster's: no `reconcile` mends that.
         let is_another = ran.code == 5 && ran.stderr.contains("does not take the token");
-        if !(ran.code == 6 || is_another) || after.owes() || !rows.any(|row| stands(&row)) {
+        if !(ran.code == 6 || is_another) || after.has_pending() || !rows.any(|row| stands(&row)) {
             found.push("it says that the version stands, and it does not".to_owned());
         }
     }
-    if after.owes() != (ran.code == 6) && flow.name != "exclude" && !no_file {
-        found.push(format!("exit {}, and owed is {}", ran.code, after.owes()));
+    if after.has_pending() != (ran.code == 6) && flow.name != "exclude" && !no_file {
+        found.push(format!(
+            "exit {}, and pending is {}",
+            ran.code,
+            after.has_pending()
+        ));
     }
     if ran.stdout.contains("panicked") || ran.stderr.contains("panicked") {
         found.push("it panicked".to_owned());
@@ -220,7 +224,7 @@ fn truthful(flow: &Flow, ran: &Ran, after: &Books, held: &Held) -> Vec<String> {
     found
 }
 
-/// One `reconcile` must do: the store and the cluster agree, and nothing is owed.
+/// One `reconcile` must do: the store and the cluster agree, and nothing is pending.
 fn mend(home: &Home, flow: &Flow, oracle: &mut Oracle) -> Vec<String> {
     let mut found = Vec::new();
     let registered = Books::read(home).is_ok_and(|books| books.is_registered());
@@ -242,7 +246,7 @@ fn mend(home: &Home, flow: &Flow, oracle: &mut Oracle) -> Vec<String> {
     if reconciled.code != 0 {
         found.push(format!("reconcile fails: {reconciled}"));
     }
-    let after: Vec<String> = oracle.settled(home);
+    let after: Vec<String> = oracle.disagreements(home);
     found.extend(
         after
             .into_iter()

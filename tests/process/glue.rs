@@ -87,15 +87,15 @@ fn interrupted(signal: Signal) {
     assert!(!ran.stderr.contains("no longer works"), "{ran}");
     home.sandbox.clear_faults();
     assert_eq!(oracle.look(&home), Vec::<String>::new());
-    assert!(Books::read(&home).expect("a store").owes());
+    assert!(Books::read(&home).expect("a store").has_pending());
     drop(home.run("status").code_is(6));
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
     drop(home.run("status").success());
 }
 
 #[test]
-fn ctrl_c_in_the_middle_leaves_a_debt_that_reconcile_pays() {
+fn ctrl_c_in_the_middle_leaves_something_pending_that_reconcile_finishes() {
     interrupted(Signal::INT);
 }
 
@@ -119,7 +119,7 @@ fn an_interrupted_registration_can_be_done_again() {
             .success(),
     );
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]

@@ -253,7 +253,7 @@ pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String>
     }
     let status = home.call("status");
     if status.code != 0 {
-        found.push(format!("something is still owed: {status}"));
+        found.push(format!("something is still pending: {status}"));
     }
     for entry in std::fs::read_dir(home.work()).expect("it can be read") {
         let name = entry.expect("it can be read").file_name();
@@ -261,15 +261,15 @@ pub(crate) fn mend(home: &Home, words: &str, oracle: &mut Oracle) -> Vec<String>
             found.push(format!("{} is not swept", name.display()));
         }
     }
-    let mut settled = oracle.settled(home);
+    let mut wrong = oracle.disagreements(home);
     if reconciled.stdout.contains("perhaps the binding") {
         // A manager that was gone before its binding was cannot look for it, and says so.
-        settled.retain(|what| {
+        wrong.retain(|what| {
             !what.contains("kubegrant-manager") && !what.contains("nothing is registered")
         });
     }
     found.extend(
-        settled
+        wrong
             .into_iter()
             .map(|what| format!("after reconcile: {what}")),
     );

@@ -101,8 +101,8 @@ impl Oracle {
         found
     }
 
-    /// What must hold when nothing is owed: the store and the cluster say the same. Empty is good.
-    pub(crate) fn settled(&mut self, home: &Home) -> Vec<String> {
+    /// What must hold when nothing is pending: the store and the cluster say the same. Empty is good.
+    pub(crate) fn disagreements(&mut self, home: &Home) -> Vec<String> {
         let mut found = self.look(home);
         let Ok(books) = Books::read(home) else {
             return found;

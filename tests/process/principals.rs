@@ -114,7 +114,7 @@ fn sixteen_principals_act_at_once_in_one_process_and_the_oracle_agrees() {
     });
     found.extend(oracle.look(&home));
     drop(home.run("reconcile").success());
-    found.extend(oracle.settled(&home));
+    found.extend(oracle.disagreements(&home));
     let (access, clusters) = (json(&home, "access list"), json(&home, "cluster list"));
     let workers = all.iter().filter_map(|somebody| somebody.worker.as_ref());
     found.extend(workers.flat_map(|worker| worker.lost(&access, &clusters)));

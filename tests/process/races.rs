@@ -60,7 +60,7 @@ fn who_is_disabled_while_a_rotation_waits_gets_no_new_version() {
     assert!(!ran.stderr.contains("has begun"), "{ran}");
     drop(disable.finish().success());
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
     let books = Books::read(&home).expect("a store");
     assert_eq!(
         books.accounts("dave").len(),
@@ -92,7 +92,7 @@ fn whose_access_ends_while_a_download_waits_gets_no_file() {
         "no version was begun in vain"
     );
     drop(home.run("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn what_was_excluded_meanwhile_is_not_brought_back_by_what_waited() {
         );
         drop(held);
         drop(waiting.finish().success());
-        assert_eq!(oracle.settled(&home), Vec::<String>::new(), "{line}");
+        assert_eq!(oracle.disagreements(&home), Vec::<String>::new(), "{line}");
     }
 }
 

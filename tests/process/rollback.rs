@@ -49,7 +49,7 @@ fn back_to(point: usize) {
         drop(home.call("reconcile").success());
     }
     assert_eq!(
-        Oracle::new(&home).settled(&home),
+        Oracle::new(&home).disagreements(&home),
         Vec::<String>::new(),
         "{point}"
     );

@@ -95,8 +95,8 @@ fn what_a_killed_shell_left_is_ended_by_the_next_command() {
         assert_eq!(status(&home), 200, "a living shell is left alone");
         shell.signal(Signal::KILL);
         drop(shell.finish());
-        let owed = home.run("status").code_is(6);
-        assert!(owed.stdout.contains("the shell is gone"), "{owed}");
+        let pending = home.run("status").code_is(6);
+        assert!(pending.stdout.contains("the shell is gone"), "{pending}");
         drop(home.run(next).success());
         is_over(&home);
         // The orphan ends by itself; it has nothing to log in with.
@@ -183,7 +183,7 @@ fn previews_name_living_shells() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_ended_is_owed() {
+fn a_credential_that_cannot_be_ended_is_pending() {
     let mut home = home();
     let shell = home.start(HOLDS);
     home.wait_until("the shell runs", |home| home.read("ready").is_some());

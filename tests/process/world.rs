@@ -41,7 +41,7 @@ fn an_account_that_a_finalizer_keeps_goes_all_the_same() {
     let objects = home.sandbox.objects();
     let is_there = |object| text(object, "/metadata/name") == name;
     assert!(!objects.iter().any(is_there), "{name}");
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]
@@ -75,7 +75,10 @@ fn a_foreign_binding_under_our_name_is_left_alone_and_nothing_is_handed_out() {
         &name,
     );
     drop(home.call("reconcile").success());
-    assert_eq!(Oracle::new(&home).settled(&home), Vec::<String>::new());
+    assert_eq!(
+        Oracle::new(&home).disagreements(&home),
+        Vec::<String>::new()
+    );
 }
 
 /// Takes the labels off bob's account, or off the list that he is on.
@@ -105,7 +108,10 @@ fn an_account_that_lost_its_labels_is_ended_all_the_same() {
     let home = with_bob();
     unlabelled(&home, "ServiceAccount");
     drop(home.call("access revoke bob --cluster dev --yes").success());
-    assert_eq!(Oracle::new(&home).settled(&home), Vec::<String>::new());
+    assert_eq!(
+        Oracle::new(&home).disagreements(&home),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn a_revocation_that_could_not_be_asked_about_waits_the_token_out() {
     drop(home.call("access revoke bob --cluster dev --yes").success());
     home.sandbox.clear_faults();
     drop(home.call("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
 }
 
 #[test]
@@ -136,7 +142,7 @@ fn a_clock_that_jumps_back_keeps_nothing_from_being_revoked() {
     home.fixture().advance(TimeDelta::days(-3650));
     drop(home.call("access revoke bob --cluster dev --yes").success());
     drop(home.call("reconcile").success());
-    assert_eq!(oracle.settled(&home), Vec::<String>::new());
+    assert_eq!(oracle.disagreements(&home), Vec::<String>::new());
     drop(home.call("audit verify").success());
 }
 
@@ -150,7 +156,7 @@ fn a_renewal_leaves_one_login_of_the_manager() {
     ] {
         drop(home.call(words).success());
         assert_eq!(
-            Oracle::new(&home).settled(&home),
+            Oracle::new(&home).disagreements(&home),
             Vec::<String>::new(),
             "{words}"
         );

@@ -104,7 +104,7 @@ fn the_line_is_put_on_every_node_proven_and_nothing_else_is_touched() {
             .node(index)
             .put_authorized_keys(&format!("{foreign}{admin}\n"));
     }
-    let ran = machines.install().settled();
+    let ran = machines.install().without_progress();
     ran.success().says("is installed, proven by a login");
     let public = machines.public();
     for index in 0..3 {
@@ -249,7 +249,7 @@ fn after_a_rotation_there_is_the_new_line_alone_and_the_new_key_can_be_taken() {
     machines.run("download prod -f old.pem").success();
     let (old, before) = (machines.public(), shown(&mut machines.kg));
     let admin = machines.nodes.admin_line();
-    let ran = machines.run("rotate prod").settled();
+    let ran = machines.run("rotate prod").without_progress();
     ran.success().says("the old key's line is removed");
     let after = shown(&mut machines.kg);
     assert_ne!(before["fingerprint"], after["fingerprint"]);

@@ -10,8 +10,8 @@ pub(super) struct Flow {
     pub(super) before: &'static [&'static str],
     /// Whether the cluster is replaced between.
     pub(super) rebuilt: bool,
-    /// A command that meets a dead API server, and so leaves a debt.
-    pub(super) owed: Option<&'static str>,
+    /// A command that meets a dead API server, and so leaves something pending.
+    pub(super) pending: Option<&'static str>,
     pub(super) words: &'static str,
     pub(super) goal: fn(&Home, &Books) -> bool,
 }
@@ -46,7 +46,7 @@ pub(super) const fn flow(
         name,
         before,
         rebuilt: false,
-        owed: None,
+        pending: None,
         words,
         goal,
     }
@@ -208,7 +208,7 @@ pub(super) fn flows() -> Vec<Flow> {
             )
         },
         Flow {
-            owed: Some("access revoke bob --cluster dev --yes"),
+            pending: Some("access revoke bob --cluster dev --yes"),
             ..flow(
                 "reconcile a revoke",
                 &[ADD, OTHERS, OTHERS_FILE, GRANT, DOWNLOAD],
@@ -217,7 +217,7 @@ pub(super) fn flows() -> Vec<Flow> {
             )
         },
         Flow {
-            owed: Some(rotate),
+            pending: Some(rotate),
             ..flow(
                 "reconcile a rotate",
                 &[ADD, GRANT, DOWNLOAD, "kubeconfig download dev"],

@@ -68,7 +68,7 @@ pub(super) struct Binding {
     pub(super) role: String,
     pub(super) namespace: String,
     pub(super) removed: bool,
-    pub(super) owed: bool,
+    pub(super) pending: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,11 +228,11 @@ impl Books {
     }
 
     /// Whether anything is decided here and not yet seen on a cluster.
-    pub(crate) fn owes(&self) -> bool {
+    pub(crate) fn has_pending(&self) -> bool {
         self.credentials
             .iter()
             .any(|found| found.state == "pending" || found.state == "revoking")
-            || self.bindings.iter().any(|binding| binding.owed)
+            || self.bindings.iter().any(|binding| binding.pending)
             || self
                 .clusters
                 .iter()
@@ -400,7 +400,7 @@ fn bindings(sql: &Connection) -> rusqlite::Result<Vec<Binding>> {
                 role: row.get(3)?,
                 namespace: row.get(4)?,
                 removed: row.get(5)?,
-                owed: row.get(6)?,
+                pending: row.get(6)?,
             })
         },
     )

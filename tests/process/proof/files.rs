@@ -240,7 +240,7 @@ fn a_kubeconfig_is_written_whole_and_private_or_not_at_all() {
         },
     );
     drop(home.call("reconcile").success());
-    tally.case(oracle.settled(&home));
+    tally.case(oracle.disagreements(&home));
     tally.end(40);
 }
 

@@ -302,7 +302,7 @@ fn no_hostile_answer_leads_anything_astray() {
             if mended.code != 0 {
                 found.push(format!("reconcile: {mended}"));
             }
-            found.extend(oracle.settled(&home));
+            found.extend(oracle.disagreements(&home));
             let name = answer.name;
             tally.case((!found.is_empty()).then(|| format!("{name}: {found:?}: {ran}")));
         }

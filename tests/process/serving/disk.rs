@@ -95,7 +95,7 @@ fn a_server_whose_disk_is_full_says_what_is_so() {
         }
         drop(home.run("reconcile").success());
         drop(home.run("audit verify").success());
-        found.extend(oracle.settled(home));
+        found.extend(oracle.disagreements(home));
         let again = home.read("again").unwrap_or_default();
         if full() {
             let (first, second) = (last(&said), last(&again));

@@ -272,8 +272,8 @@ fn case(bench: &Bench, flow: Flow, moment: Moment) -> Outcome {
             found.push(format!("at the end: {ran}"));
         }
     }
-    let settled = oracle.settled(home).into_iter();
-    found.extend(settled.map(|what| format!("after reconcile: {what}")));
+    let wrong = oracle.disagreements(home).into_iter();
+    found.extend(wrong.map(|what| format!("after reconcile: {what}")));
     found.extend(afterwards(bench, flow));
     Outcome {
         found,
