@@ -1,14 +1,10 @@
 //! Somebody else is at work in the same folder.
 
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileTypeExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, thread};
+use std::thread;
 
-use rustix::fs::FileType;
-
-use super::super::*;
-use super::{STAGINGS, chmod, home, mode_of, names, put};
+use super::*;
 
 #[test]
 fn an_attacker_in_the_folder_gains_nothing() {

@@ -1,11 +1,9 @@
 //! What a killed run left is swept.
 
-use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, thread};
+use std::thread;
 
-use super::super::*;
-use super::{STAGINGS, home, mkfifo, names, put};
+use super::*;
 
 #[test]
 fn what_a_killed_run_left_is_swept_and_nothing_else() {

@@ -1,9 +1,6 @@
 //! Who acts as another, or hands roles on.
 
-use super::{
-    ORDINARY, POWERFUL, RBAC, World, account, core, counts, is_harmless, named, rule, set,
-};
-use crate::domain::escalation::*;
+use super::*;
 
 #[test]
 fn who_acts_as_another_can_do_what_the_other_can() {

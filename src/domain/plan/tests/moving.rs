@@ -1,7 +1,6 @@
 //! Accounts that move from one list to another.
 
-use super::{apply, id, nothing, sharded};
-use crate::domain::plan::*;
+use super::*;
 
 /// Carries a plan out as often as it takes, and says in which order whose list was written.
 fn carry_out(desired: &Desired, world: &mut Observed) -> Vec<String> {

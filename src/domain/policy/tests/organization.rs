@@ -1,7 +1,6 @@
 //! The rules of the organization and of projects.
 
-use super::{cell, outcome_word, rows};
-use crate::domain::policy::*;
+use super::*;
 
 const ORGANIZATION: &str = include_str!("../../../../tests/policy-organization.spec");
 
