@@ -9,15 +9,18 @@ mod completions;
 mod confirm;
 mod context;
 mod credential;
+mod doctor;
 pub(crate) mod duration;
 pub(crate) mod generate;
 mod global;
+mod help;
 mod init;
 mod kubeconfig;
 mod login;
 mod open;
 mod openapi;
 mod organization;
+mod places;
 mod project;
 pub(crate) mod prompt;
 mod rbac;
@@ -31,6 +34,7 @@ mod serve;
 mod session;
 mod share;
 mod shell;
+mod shown;
 mod ssh_key;
 mod status;
 mod team;
@@ -84,6 +88,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Init(init::InitArgs),
+    Doctor(doctor::DoctorArgs),
     Whoami(whoami::WhoamiArgs),
     Status(status::StatusArgs),
     Reconcile(reconcile::ReconcileArgs),
@@ -136,7 +141,7 @@ enum Command {
 
 /// The whole command tree, for completions and man pages.
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::shaped(Cli::command())
 }
 
 /// Parses, runs, and says what happened; gives the exit code.
@@ -150,6 +155,9 @@ pub(crate) fn run(args: &[OsString], env: Env) -> u8 {
 
 /// Runs a command over what others in this process use too, if it is given.
 pub(crate) fn run_over(app: Option<&Arc<App>>, args: &[OsString], mut env: Env) -> u8 {
+    if let Some(text) = help::topic(args) {
+        return say_topic(&text, &mut env);
+    }
     let parsed = command().try_get_matches_from(args).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((matches, cli))
@@ -177,6 +185,15 @@ pub(crate) fn run_over(app: Option<&Arc<App>>, args: &[OsString], mut env: Env) 
     match done {
         Ok(()) => EXIT_OK,
         Err(failure) => say_failure(&failure, &mut output),
+    }
+}
+
+/// Shows a topic of `kubegrant help`.
+fn say_topic(text: &str, env: &mut Env) -> u8 {
+    let mut output = Output::new(env, Settings::default());
+    match output.raw(text.as_bytes()) {
+        Ok(()) => EXIT_OK,
+        Err(ended) => say_failure(&ended.into(), &mut output),
     }
 }
 
@@ -365,6 +382,7 @@ fn say_note(note: &Note, output: &mut Output) {
 async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(args, context),
+        Command::Doctor(args) => Box::pin(doctor::run(&args, context)).await,
         Command::Whoami(args) => whoami::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Reconcile(args) => reconcile::run(args, context).await,

@@ -219,7 +219,7 @@ use std::sync::Arc;
 
 pub use env::Env;
 
-/// What is made from the command tree and its tables: completions, man pages, a table of README.
+/// What is made from the command tree and its tables: completions, man pages, the book's reference.
 pub mod generated {
     pub use crate::cli::command;
     pub use crate::cli::generate::{stale, write_all};

@@ -12,6 +12,7 @@ mod change;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod credential;
+pub(crate) mod doctor;
 mod error;
 mod excess;
 pub(crate) mod explain;
@@ -49,6 +50,8 @@ pub(crate) mod whose;
 pub(crate) use error::Error;
 pub(crate) use journal::record_shut;
 pub(crate) use obstacle::Obstacle;
+
+pub(crate) use crate::store::all_tables as store_tables;
 
 use crate::domain::effect::Facts;
 use crate::domain::name::ClusterName;

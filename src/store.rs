@@ -39,6 +39,8 @@ pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;
 pub(crate) mod users;
 
+pub(crate) use schema::all_tables;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! The files that are made from the commands: completions, man pages, README's exit codes, and what a server answers.
+//! The files that are made from the commands: completions, man pages, the book's reference, and what a server answers.
 //!
 //! They are committed, so that packages need not run the program; a test keeps them fresh.
 
@@ -9,96 +9,11 @@ use clap::Command;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+mod book;
+
 use super::completion::{self, Shell};
+use super::places::{ENVIRONMENT, FILES};
 use crate::error::exit_codes;
-
-/// Which files are read and written.
-pub(crate) const FILES: &[(&str, &str)] = &[
-    (
-        "$XDG_CONFIG_HOME/kubegrant/identity",
-        "The private key that says who is acting. Default folder: ~/.config. Mode 0600.",
-    ),
-    (
-        "$XDG_DATA_HOME/kubegrant/store.db",
-        "The store. Default folder: ~/.local/share. Mode 0600. Beside it: its write-ahead log, and a \
-         lock file for each cluster.",
-    ),
-    (
-        "$XDG_DATA_HOME/kubegrant/renew/NAME.age",
-        "What renews a kubeconfig, sealed to its user. Mode 0600.",
-    ),
-    (
-        "$XDG_RUNTIME_DIR/kubegrant/cred-*",
-        "The short token of a kubeconfig that renews itself, and the lock of those who mint it; else \
-         in $XDG_CACHE_HOME/kubegrant. Default folder of that: ~/.cache. Mode 0600.",
-    ),
-    (
-        "$XDG_CONFIG_HOME/kubegrant/hosts.toml",
-        "The servers that one logged in to, and what proves them. No secret.",
-    ),
-    (
-        "$XDG_RUNTIME_DIR/kubegrant/session-*",
-        "A session at a server; else in $XDG_CACHE_HOME/kubegrant. Mode 0600.",
-    ),
-    (
-        "$XDG_STATE_HOME/kubegrant/serve-HOST.crt, serve-HOST.key",
-        "The certificate of `serve --self-signed`, and its key.",
-    ),
-    (
-        "CLUSTER.kubeconfig",
-        "A downloaded kubeconfig, in the working directory. Mode 0600.",
-    ),
-    (
-        "CLUSTER.USER.kubeconfig.age",
-        "A kubeconfig for somebody else, sealed to their key. Mode 0600.",
-    ),
-];
-
-/// How README's table of exit codes begins.
-const TABLE_HEAD: &str = "| code | meaning |\n|---|---|\n";
-
-/// Which variables are obeyed.
-pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
-    (
-        "KUBEGRANT_IDENTITY_FILE",
-        "The identity file, instead of the default one.",
-    ),
-    ("KUBEGRANT_IDENTITY", "The identity itself, for CI jobs."),
-    (
-        "KUBEGRANT_STORE",
-        "The store's file, instead of the default one.",
-    ),
-    (
-        "KUBEGRANT_HOST",
-        "Which server to ask, where there is no store and several are known.",
-    ),
-    ("SSH_AUTH_SOCK", "The SSH agent, for `login --agent`."),
-    (
-        "KUBEGRANT_ID_TOKEN, KUBEGRANT_ID_TOKEN_FILE",
-        "The ID token of a CI job, or the file with it, for `login --job`; GitHub's jobs need neither.",
-    ),
-    (
-        "KUBECONFIG",
-        "Where `cluster add` and `cluster relink` look for kubeconfigs: a list, as kubectl has it.",
-    ),
-    (
-        "HTTPS_PROXY, NO_PROXY",
-        "The proxy on the way to an API server, where its kubeconfig names none, to `kubegrant serve`, and to OpenID issuers.",
-    ),
-    (
-        "KUBERNETES_EXEC_INFO",
-        "What kubectl asks of `credential`, in its own words.",
-    ),
-    (
-        "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME, XDG_RUNTIME_DIR",
-        "Where the files are.",
-    ),
-    ("NO_COLOR", "No colour, where it is not empty."),
-    (
-        "CLICOLOR, CLICOLOR_FORCE, TERM",
-        "Whether to colour, as other programs understand them.",
-    ),
-];
 
 /// Makes all files, as paths below the root of the repository and their bytes.
 fn files(command: Command, root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -118,13 +33,13 @@ fn files(command: Command, root: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     pages(&command, true, &mut made)?;
-    made.extend(readme(root)?);
+    made.extend(book::pages(&command, root)?);
     let routes = super::openapi::text().into_bytes();
     made.push((PathBuf::from("openapi.json"), routes));
     Ok(made)
 }
 
-/// Writes all files below `root`, takes away man pages of commands that are no more, and returns
+/// Writes all files below `root`, takes away pages of commands that are no more, and returns
 /// what changed.
 #[expect(
     clippy::disallowed_methods,
@@ -163,13 +78,13 @@ fn stale_among(made: &[(PathBuf, Vec<u8>)], root: &Path) -> Vec<PathBuf> {
         .filter(|(path, bytes)| differs(path, bytes))
         .map(|(path, _)| path.clone())
         .collect();
-    let present = std::fs::read_dir(root.join("man"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut left_over: Vec<PathBuf> = present
-        .map(|entry| Path::new("man").join(entry.file_name()))
-        .filter(|path| path.extension().is_some_and(|end| end == "1"))
+    let own = book::OWN.into_iter().chain(["man"]);
+    let mut left_over: Vec<PathBuf> = own
+        .flat_map(|folder| {
+            let present = std::fs::read_dir(root.join(folder)).into_iter();
+            let present = present.flatten().flatten();
+            present.map(move |entry| Path::new(folder).join(entry.file_name()))
+        })
         .filter(|path| !made.iter().any(|(name, _)| name == path))
         .collect();
     left_over.sort();
@@ -252,27 +167,6 @@ fn sentence(meaning: &str) -> String {
     first.into_iter().chain(letters).chain(['.']).collect()
 }
 
-/// README with the exit codes of now, in place of the table that it has; nothing where there is no
-/// README.
-fn readme(root: &Path) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
-    let path = PathBuf::from("README.md");
-    let text = match std::fs::read_to_string(root.join(&path)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Some((before, rest)) = text.split_once(TABLE_HEAD) else {
-        return Err(io::Error::other(format!("README.md lacks {TABLE_HEAD:?}")));
-    };
-    let mut made = format!("{before}{TABLE_HEAD}");
-    let rows = exit_codes().into_iter();
-    let rows = rows.map(|(code, meaning)| format!("| {code} | {meaning} |\n"));
-    made.extend(rows);
-    let after = rest.split_inclusive('\n');
-    made.extend(after.skip_while(|line| line.starts_with('|')));
-    Ok(Some((path, made.into_bytes())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +182,7 @@ mod tests {
             .subcommand(access)
     }
 
-    /// A root without a README.
+    /// A root without a book.
     fn nowhere() -> &'static Path {
         Path::new("/nowhere")
     }
@@ -310,6 +204,15 @@ mod tests {
                 "man/kubegrant-access.1",
                 "man/kubegrant-access-grant.1",
                 "man/kubegrant-access-revoke.1",
+                "docs/reference/exit-codes.md",
+                "docs/reference/files.md",
+                "docs/reference/store.md",
+                "docs/reference/commands.md",
+                "docs/reference/commands/access.md",
+                "docs/reference/schemas/access-grant.json",
+                "docs/reference/schemas/access-revoke.json",
+                "docs/reference/schemas/plan.json",
+                "docs/reference/json.md",
                 "openapi.json",
             ]
         );
@@ -333,13 +236,14 @@ mod tests {
     fn writing_twice_changes_nothing_and_old_pages_go() {
         let root = tempfile::tempdir().expect("a folder");
         let changed = write_all(sample(&["grant", "old"]), root.path()).expect("written");
-        assert_eq!(changed.len(), 8);
+        assert_eq!(changed.len(), 16);
         let none: Vec<PathBuf> = Vec::new();
         assert_eq!(
             write_all(sample(&["grant", "old"]), root.path()).expect("written"),
             none
         );
         let left_over = [PathBuf::from("man/kubegrant-access-old.1")];
+        // The page of all of `access` is another one without it.
         let stale = stale(sample(&["grant"]), root.path()).expect("compared");
         assert!(stale.ends_with(&left_over), "{stale:?}");
         write_all(sample(&["grant"]), root.path()).expect("written");
@@ -348,24 +252,5 @@ mod tests {
             super::stale(sample(&["grant"]), root.path()).expect("compared"),
             none
         );
-    }
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "a README of no consequence")]
-    fn the_exit_codes_of_readme_are_those_of_the_table() {
-        let root = tempfile::tempdir().expect("a folder");
-        let path = root.path().join("README.md");
-        let old = format!("before\n\n{TABLE_HEAD}| 0 | long ago |\n| 99 | gone |\n\nafter\n");
-        std::fs::write(&path, old).expect("written");
-        write_all(sample(&["grant"]), root.path()).expect("written");
-        let new = std::fs::read_to_string(&path).expect("text");
-        assert!(new.starts_with(&format!("before\n\n{TABLE_HEAD}| 0 | done, and verified")));
-        assert!(
-            new.ends_with("if it could not be run |\n\nafter\n"),
-            "{new}"
-        );
-        assert!(!new.contains("99"), "{new}");
-
-        std::fs::write(&path, "no table").expect("written");
-        assert!(stale(sample(&["grant"]), root.path()).is_err());
     }
 }

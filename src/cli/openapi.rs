@@ -5,15 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::relay;
 use super::schema::{Schema, Views, any_of};
-use super::views::audit::EntryView;
-use super::views::explain::ExplainView;
+use super::shown;
 use super::views::plan::PlanView;
-use super::views::session::SessionView;
-use super::views::ssh_key::{HandedOutView, KeyView};
-use super::views::status::StatusView;
-use super::views::user::UserView;
-use super::views::whoami::WhoView;
-use super::views::{access, cluster, kubeconfig, project, rbac, share, team};
 use crate::api::{Method, ROOT, ROUTES, Route, in_path};
 
 /// The document, as it is committed.
@@ -210,7 +203,7 @@ impl LoginStep {
 }
 
 /// An object with these fields and no others; `?` stands behind the name of one that may be left out.
-fn closed(fields: &[(&str, &str)]) -> Value {
+pub(super) fn closed(fields: &[(&str, &str)]) -> Value {
     let names = fields.iter().map(|(name, _)| *name);
     let names: Vec<&str> = names.filter(|name| !name.ends_with('?')).collect();
     let properties = fields.iter().map(|(name, kind)| {
@@ -290,38 +283,6 @@ fn schema(arg: Option<&Arg>) -> Value {
     json!({ "type": "string" })
 }
 
-/// What a command shows, if it is one of a route.
-fn shown(verb: &[&str], views: &mut Views) -> Option<Value> {
-    let schema: fn(&mut Views) -> Value = match verb {
-        ["whoami"] => WhoView::schema,
-        ["status"] => StatusView::schema,
-        ["cluster", "list"] => Vec::<cluster::LineView>::schema,
-        ["cluster", "show"] => cluster::ClusterView::schema,
-        ["access", "list"] => Vec::<access::AccessView>::schema,
-        ["access", "explain"] => ExplainView::schema,
-        ["access", "grant" | "revoke"] => access::OutcomeView::schema,
-        ["kubeconfig", "show"] => Vec::<kubeconfig::VersionView>::schema,
-        ["kubeconfig", "download"] => kubeconfig::DownloadView::schema,
-        ["kubeconfig", "rotate"] => kubeconfig::RotateView::schema,
-        ["team", "list"] => Vec::<team::LineView>::schema,
-        ["team", "rotate" | "revoke" | "restore"] => Vec::<team::ReportView>::schema,
-        ["ssh-key", "show"] => KeyView::schema,
-        ["ssh-key", "download"] => HandedOutView::schema,
-        ["rbac", "list"] => Vec::<rbac::BindingView>::schema,
-        ["rbac", "unbind"] => rbac::OutcomeView::schema,
-        ["project", "list"] => Vec::<project::ProjectLineView>::schema,
-        ["project", "show"] => project::ProjectView::schema,
-        ["user", "list"] => Vec::<UserView>::schema,
-        ["audit", "list"] => Vec::<EntryView>::schema,
-        ["share", "list" | "revoke"] => Vec::<share::ShareView>::schema,
-        ["share", "create"] => share::MadeView::schema,
-        ["shell"] => return Some(closed(&[("id", "string")])),
-        ["session", "list" | "end"] => Vec::<SessionView>::schema,
-        _ => return None,
-    };
-    Some(schema(views))
-}
-
 /// Whether a command shows a plan where it is asked with `dry_run`. Those of `team` list what would come of each
 /// cluster, as they do of what was done.
 fn shows_plan(route: &Route) -> bool {
@@ -342,7 +303,7 @@ fn outcome_of(data: &Value, hands_over: bool) -> Value {
 }
 
 fn responses(route: &Route, views: &mut Views) -> Value {
-    let view = shown(route.verb, views).unwrap_or_default();
+    let view = shown::schema(route.verb, views).unwrap_or_default();
     let hands_over = route.fixed.contains(&"--file=-") || route.verb == ["shell"];
     let nothing = json!({ "type": "null" });
     let done = if hands_over {
@@ -399,7 +360,7 @@ mod tests {
     #[test]
     fn every_route_says_what_it_answers() {
         for route in ROUTES {
-            let schema = shown(route.verb, &mut Views::default());
+            let schema = shown::schema(route.verb, &mut Views::default());
             assert!(schema.is_some(), "{:?}", route.verb);
         }
     }

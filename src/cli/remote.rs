@@ -47,6 +47,7 @@ pub(super) fn server(cli: &Cli, env: &Env) -> Result<Option<Server>, Failure> {
     let own = matches!(
         cli.command,
         Command::Init(_)
+            | Command::Doctor(_)
             | Command::Open(_)
             | Command::Credential(_)
             | Command::Completions(_)

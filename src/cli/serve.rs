@@ -63,19 +63,24 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     behind_proxy: bool,
     /// Believe a proxy at this address from where requests come (X-Forwarded-For); may be repeated
-    #[arg(long, value_name = "ADDRESS", requires = "behind_proxy")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "ADDRESS",
+        requires = "behind_proxy"
+    )]
     trusted_proxy: Vec<IpAddr>,
     /// What proves this server to the OpenID issuer of the organization (`organization set-oidc`), in a file
-    #[arg(long, value_name = "FILE")]
+    #[arg(hide_short_help = true, long, value_name = "FILE")]
     oidc_client_secret_file: Option<PathBuf>,
     /// Trust these authorities for OpenID issuers, in the place of the system's
-    #[arg(long, value_name = "FILE")]
+    #[arg(hide_short_help = true, long, value_name = "FILE")]
     oidc_ca_file: Option<PathBuf>,
     /// Run `reconcile` so often, on clusters with self-service: grants end by themselves then
     #[arg(long, value_name = "DURATION", value_parser = every)]
     reconcile_every: Option<Duration>,
     /// Where to answer /healthz, /readyz and /metrics, without TLS: an address of this machine
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(hide_short_help = true, long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<SocketAddr>,
 }
 

@@ -1,4 +1,4 @@
-//! The exit codes: the one table of them. README, the man pages and the tests are made from it.
+//! The exit codes: the one table of them. The book, the man pages and the tests are made from it.
 
 /// What kind of failure it is, which is its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

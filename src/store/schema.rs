@@ -1,9 +1,13 @@
 //! The tables, as a numbered list of migrations.
 
+mod tables;
+
 use std::path::Path;
 
 use super::engine::{Connection, Mode};
 use super::{Error, Result, integrity};
+
+pub(crate) use tables::all_tables;
 
 /// "kgnt": marks the file as ours.
 const APPLICATION_ID: i64 = 0x6b67_6e74;

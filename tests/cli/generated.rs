@@ -1,4 +1,4 @@
-//! What is made from the commands is that of now: `completions/`, `man/`, README's exit codes.
+//! What is made from the commands is that of now: `completions/`, `man/`, the book's reference, `openapi.json`.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use std::path::Path;
     clippy::disallowed_methods,
     reason = "the one switch of this test; it is no part of the program"
 )]
-fn completions_man_pages_and_exit_codes_are_fresh() {
+fn completions_man_pages_and_the_reference_are_fresh() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let command = kubegrant::generated::command;
     if std::env::var_os("UPDATE").is_some() {

@@ -541,7 +541,7 @@ fn filtered(text: &str) -> String {
 }
 
 /// Splits a line at spaces; double quotes hold together.
-fn split(line: &str) -> Vec<String> {
+pub(crate) fn split(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;

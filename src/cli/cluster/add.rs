@@ -39,22 +39,28 @@ pub(crate) struct ClusterAddArgs {
     #[arg(long, value_name = "PROJECT", add = completion::projects())]
     project: Option<ProjectName>,
     /// One line for people
-    #[arg(long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
+    #[arg(hide_short_help = true, long, value_name = "TEXT", value_parser = parse_line, default_value = "", hide_default_value = true)]
     description: String,
     #[command(flatten)]
     made: super::made::MadeArgs,
     /// A namespace that write must not reach; may be repeated
-    #[arg(long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
+    #[arg(hide_short_help = true, long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
     exclude: Vec<String>,
     /// How far write reaches: `cluster` is Kubernetes' plain cluster-wide `edit`, whose holders
     /// can become cluster-admin
-    #[arg(long, value_enum, default_value = "namespaces", value_name = "SCOPE")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_enum,
+        default_value = "namespaces",
+        value_name = "SCOPE"
+    )]
     write_scope: super::set::Scope,
     /// Keep the operator's credential (sealed) instead of a manager's token
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     keep_credential: bool,
     // Not a doc comment: to rustdoc the brackets would be a link.
-    #[arg(
+    #[arg(hide_short_help = true,
         long,
         num_args = 1..=2,
         value_names = ["HOW", "FILE"],

@@ -8,7 +8,7 @@ use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
 
-/// Archive a cluster: it issues, rotates and hands out nothing
+/// Archive a cluster: it hands out nothing any more
 ///
 /// Kubeconfigs that were handed out go on working unless `--revoke-all` ends them. Listing,
 /// revoking and unarchiving work as before.

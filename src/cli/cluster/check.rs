@@ -7,7 +7,7 @@ use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
 use crate::ops;
 
-/// Check a cluster: reachable, pins, version, rights, drift, and where write reaches
+/// Check a cluster: reachable, pins, rights, drift
 ///
 /// Changes nothing. Names what others hold that leads to our accounts or to cluster-admin, whoever
 /// made it, and asks the API server whether a level is what it says. Exits with 0 when what is ours

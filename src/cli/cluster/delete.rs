@@ -9,7 +9,7 @@ use crate::domain::name::ClusterName;
 use crate::error::{Failure, Kind};
 use crate::ops::{self, Intent};
 
-/// Delete a cluster: everything of ours leaves it, verified, before its login goes
+/// Delete a cluster: everything of ours leaves it, verified
 ///
 /// Asks for the cluster's name on a terminal; elsewhere it wants `--yes --confirm NAME`. With
 /// `--forget` the cluster is not asked: for one that is gone for good; it says what may be left

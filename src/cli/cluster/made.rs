@@ -10,10 +10,10 @@ pub(crate) struct MadeArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
     label: Vec<(String, String)>,
     /// An annotation for everything that is made on the cluster; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_annotation)]
+    #[arg(hide_short_help = true, long, value_name = "KEY=VALUE", value_parser = parse_annotation)]
     annotation: Vec<(String, String)>,
     /// Take over a namespace `kubegrant` that is there already; it is not deleted with the cluster
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     adopt_namespace: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
 
-/// Renew a cluster's address, pins and manager from a fresh kubeconfig
+/// Renew address, pins and manager from a fresh kubeconfig
 ///
 /// For a cluster that moved, got a new CA, lost its manager, or was rebuilt. Pins are renewed only
 /// here. Where the cluster was rebuilt, all credentials of the old one end.

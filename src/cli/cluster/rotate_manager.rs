@@ -8,7 +8,7 @@ use crate::domain::name::ClusterName;
 use crate::error::Failure;
 use crate::ops;
 
-/// Make another account a cluster's manager, and end the one before
+/// Make another account a cluster's manager
 ///
 /// The new one is proven with real calls, and its login is stored, before the old one ends with
 /// every token that anybody minted for it. It takes up to ten seconds until the API server's cache

@@ -22,6 +22,7 @@ use crate::ops;
 /// those who manage the cluster, and so may the address that kubeconfigs carry. Which project it is in is for organization owners and admins: the
 /// shared kubeconfigs of the project that it leaves end with that.
 #[derive(clap::Args, Debug)]
+#[command(override_usage = "kubegrant cluster set <NAME> <SETTING>...")]
 #[command(group = clap::ArgGroup::new("settings").required(true).multiple(true).args(
     ["description", "label", "remove_label", "exclude", "remove_exclude", "write_scope",
     "include", "remove_include", "write_allow", "remove_write_allow", "project", "no_project",
@@ -46,7 +47,7 @@ pub(crate) struct ClusterSetArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
     label: Vec<(String, String)>,
     /// Remove a label; may be repeated
-    #[arg(long, value_name = "KEY")]
+    #[arg(hide_short_help = true, long, value_name = "KEY")]
     remove_label: Vec<String>,
     /// Exclude a namespace from write; may be repeated
     #[arg(long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
@@ -56,17 +57,17 @@ pub(crate) struct ClusterSetArgs {
     remove_exclude: Vec<String>,
     /// Let write into a namespace that is excluded, whose accounts let its holder escalate; may be
     /// repeated
-    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    #[arg(hide_short_help = true, long, value_name = "NAMESPACE", value_parser = parse_namespace)]
     include: Vec<String>,
     /// Let write into it no longer, unless it is like any other; may be repeated
-    #[arg(long, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    #[arg(hide_short_help = true, long, value_name = "NAMESPACE", value_parser = parse_namespace)]
     remove_include: Vec<String>,
     /// Let write carry what `edit` has of these resources of others, GROUP/RESOURCE or GROUP/*; may
     /// be repeated
-    #[arg(long, value_name = "GROUP/RESOURCE")]
+    #[arg(hide_short_help = true, long, value_name = "GROUP/RESOURCE")]
     write_allow: Vec<Allowed>,
     /// Let write carry them no longer; may be repeated
-    #[arg(long, value_name = "GROUP/RESOURCE")]
+    #[arg(hide_short_help = true, long, value_name = "GROUP/RESOURCE")]
     remove_write_allow: Vec<Allowed>,
     /// Put it in a project, whose members all reach it then; for organization owners and admins
     #[arg(long, value_name = "PROJECT", add = completion::projects())]
@@ -78,21 +79,23 @@ pub(crate) struct ClusterSetArgs {
     #[arg(long, value_name = "URL", value_parser = parse_address)]
     public_server: Option<String>,
     /// Name in the certificate there, where it is another than the address's [default: found out]
-    #[arg(long, value_name = "NAME", requires = "public_server", value_parser = parse_host)]
+    #[arg(hide_short_help = true, long, value_name = "NAME", requires = "public_server", value_parser = parse_host)]
     public_tls_server_name: Option<String>,
     /// Let kubeconfigs carry the registered address again
-    #[arg(long, conflicts_with = "public_server")]
+    #[arg(hide_short_help = true, long, conflicts_with = "public_server")]
     no_public_server: bool,
     /// How long a download of write relies on the last look at all that write rests upon: 1s to 1d
     /// [default: 10m]; a first one always looks
-    #[arg(long, value_name = "DURATION", value_parser = scan_every)]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = scan_every)]
     scan_every: Option<TimeDelta>,
-    /// Whether developers serve themselves through `kubegrant serve`, whose key opens the issuer's login then;
-    /// with `on,ssh-key` also the SSH key of the nodes, which is root there, until somebody takes it
+    /// Whether developers serve themselves through `kubegrant serve`
+    ///
+    /// The server's key opens the issuer's login then; with `on,ssh-key` also the SSH key of the nodes, which
+    /// is root there, until somebody takes it.
     #[arg(long, value_name = "HOW", value_parser = self_service())]
     self_service: Option<SelfService>,
     /// How far write reaches
-    #[arg(long, value_enum, value_name = "SCOPE")]
+    #[arg(hide_short_help = true, long, value_enum, value_name = "SCOPE")]
     write_scope: Option<Scope>,
     #[command(flatten)]
     dry_run: DryRunArgs,

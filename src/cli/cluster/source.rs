@@ -32,13 +32,13 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
     /// Read the certificate, key and token files that the kubeconfig points to
-    #[arg(long)]
+    #[arg(hide_short_help = true, long)]
     inline_files: bool,
     /// Run the kubeconfig's exec plugin, once; what it says on its error stream is shown
     #[arg(long)]
     allow_exec: bool,
     /// How long the exec plugin may take, such as `5m`: somebody may have to log in meanwhile
-    #[arg(
+    #[arg(hide_short_help = true,
         long, value_name = "DURATION", requires = "allow_exec", value_parser = parse_exec_timeout,
         default_value = "2m"
     )]

@@ -27,7 +27,7 @@ pub(crate) struct HandOverArgs {
     #[arg(long, conflicts_with = "force")]
     merge: bool,
     /// Make it the current context; without it only where there is none
-    #[arg(long, requires = "merge")]
+    #[arg(hide_short_help = true, long, requires = "merge")]
     set_current: bool,
     /// How long the token lives: 10m to 90d [default: 30d]
     #[arg(long, value_name = "DURATION", value_parser = ttl)]
@@ -39,7 +39,7 @@ pub(crate) struct HandOverArgs {
     #[arg(long)]
     renew: bool,
     // Not a doc comment: to rustdoc the brackets would be a link.
-    #[arg(
+    #[arg(hide_short_help = true,
         long,
         value_name = "NAME",
         value_parser = context_name,
@@ -47,7 +47,7 @@ pub(crate) struct HandOverArgs {
     )]
     context_name: Option<String>,
     /// The namespace in the file
-    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]
+    #[arg(hide_short_help = true, long, short, value_name = "NAMESPACE", value_parser = parse_namespace)]
     namespace: Option<String>,
 }
 

@@ -40,14 +40,14 @@ struct ReachArgs {
     login: Option<Login>,
     /// Become root with `sudo -n` after logging in as `--user`: the key is for root, on nodes that
     /// do not let root in otherwise
-    #[arg(long, requires = "login")]
+    #[arg(hide_short_help = true, long, requires = "login")]
     sudo: bool,
     /// The port of nodes that name none
-    #[arg(long, value_name = "PORT")]
+    #[arg(hide_short_help = true, long, value_name = "PORT")]
     port: Option<u16>,
     /// A node that is gone for good and holds no key any more, or one of the cluster's nodes, by
     /// its name, that is none of yours; may be repeated
-    #[arg(long, value_name = "NODE")]
+    #[arg(hide_short_help = true, long, value_name = "NODE")]
     forget_node: Vec<Node>,
 }
 

@@ -1,19 +1,18 @@
 //! A session that one has. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use crate::domain::Timestamp;
 use crate::output::{Table, Time, View};
 
-/// A session at a server.
-#[derive(Serialize)]
-pub(crate) struct LoginView {
-    server: String,
-    user: String,
-    ends_at: Time,
-    /// Only where it was asked for: whoever opens it comes in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    page: Option<String>,
+shape! {
+    /// A session at a server.
+    pub(crate) struct LoginView {
+        server: String,
+        user: String,
+        ends_at: Time,
+        /// Only where it was asked for: whoever opens it comes in.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<String>,
+    }
 }
 
 impl LoginView {

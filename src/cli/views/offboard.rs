@@ -1,7 +1,5 @@
 //! Somebody leaves. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use super::plan::EffectView;
 use crate::ops::offboard::{Farewell, Leaving, Receipt};
 use crate::output::{Cell, Table, Time, View};
@@ -58,12 +56,13 @@ impl View for LeavingView {
     }
 }
 
-/// A preview: what somebody has, and what would be done about it.
-#[derive(Serialize)]
-pub(crate) struct FarewellView {
-    #[serde(flatten)]
-    leaving: LeavingView,
-    effects: Vec<EffectView>,
+shape! {
+    /// A preview: what somebody has, and what would be done about it.
+    pub(crate) struct FarewellView {
+        #[serde(flatten)]
+        leaving: LeavingView,
+        effects: Vec<EffectView>,
+    }
 }
 
 impl From<&Farewell> for FarewellView {

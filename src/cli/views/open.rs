@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::output::{Table, View};
 
-/// Where an opened file was written. Never what is in it.
-#[derive(Serialize)]
-pub(crate) struct OpenView {
-    path: String,
+shape! {
+    /// Where an opened file was written. Never what is in it.
+    pub(crate) struct OpenView {
+        path: String,
+    }
 }
 
 impl OpenView {

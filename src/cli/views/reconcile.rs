@@ -1,23 +1,22 @@
 //! What a reconcile did. Frozen: fields are added, never renamed or retyped.
 
-use serde::Serialize;
-
 use super::plan::EffectView;
 use crate::ops::reconcile::Report;
 use crate::output::{Cell, Table, View};
 
-/// What a reconcile did on a cluster.
-#[derive(Serialize)]
-pub(crate) struct ClusterView {
-    cluster: String,
-    state: &'static str,
-    changed: Vec<String>,
-    ended: Vec<String>,
-    pending: Vec<String>,
-    error: Option<String>,
-    /// What it would change in the store, in a preview.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    effects: Vec<EffectView>,
+shape! {
+    /// What a reconcile did on a cluster.
+    pub(crate) struct ClusterView {
+        cluster: String,
+        state: &'static str,
+        changed: Vec<String>,
+        ended: Vec<String>,
+        pending: Vec<String>,
+        error: Option<String>,
+        /// What it would change in the store, in a preview.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        effects: Vec<EffectView>,
+    }
 }
 
 impl ClusterView {
