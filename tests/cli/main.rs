@@ -40,6 +40,7 @@ mod open;
 mod openapi;
 mod openid;
 mod openid_tried;
+mod packaging;
 mod pictures;
 mod platforms;
 mod project;
