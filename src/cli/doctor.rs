@@ -25,7 +25,7 @@ pub(crate) async fn run(_args: &DoctorArgs, context: &mut Context<'_>) -> Result
         views.push(view);
     }
     context.output.list(views)?;
-    first.map_or(Ok(()), |kind| Err(Failure::said(kind)))
+    first.map_or(Ok(()), |kind| Err(Failure::reported(kind)))
 }
 
 /// The servers that somebody logged in to from here.
