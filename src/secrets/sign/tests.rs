@@ -96,6 +96,7 @@ fn a_signer_shows_its_public_half_alone() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own files need no care")]
 fn openssh_itself_takes_the_signatures() {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let (allowed, signed) = (home.path().join("allowed"), home.path().join("signature"));
