@@ -37,6 +37,7 @@ mod shell;
 mod shown;
 mod ssh_key;
 mod status;
+mod store;
 mod team;
 mod user;
 mod views;
@@ -125,6 +126,9 @@ enum Command {
     /// Read, export and check the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look at the store itself: show it, move it into PostgreSQL and back
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Serve(serve::ServeArgs),
@@ -288,6 +292,12 @@ fn dispatch(
     let config = Config::new(&env, cli.global.options())?;
     let own = || Arc::new(App::new(&env, &config.store));
     let app = app.map_or_else(own, Arc::clone);
+    if config.store.is_insecure() {
+        output.warn(
+            "--insecure-store: somebody on the way to the store's database can read and forge what is \
+             in it",
+        );
+    }
     let session = Session::new(app, env, config, ask, Box::new(output.sayer()));
     let mut context = Context::new(&session, output, cli.global.yes);
     // A server ends by itself when it is asked to: whoever is being answered has their answer first.
@@ -401,6 +411,7 @@ async fn verb(command: Command, context: &mut Context<'_>) -> Result<(), Failure
         Command::Organization(command) => organization::run(command, context).await,
         Command::Project(command) => Box::pin(project::run(command, context)).await,
         Command::Audit(command) => audit::run(command, context).await,
+        Command::Store(command) => Box::pin(store::run(command, context)).await,
         Command::Backup(args) => backup::run(&args, context),
         Command::Restore(args) => Box::pin(restore::run(args, context)).await,
         Command::Serve(args) => Box::pin(serve::run(args, context)).await,

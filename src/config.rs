@@ -1,10 +1,11 @@
 //! Where things are: store and identity, from flags, the environment, and XDG's defaults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::domain::name::UserRef;
+use crate::domain::place::{AddressError, Database, Password, Place};
 use crate::env::Env;
 
 /// What the command line says about places and persons.
@@ -12,6 +13,8 @@ use crate::env::Env;
 pub(crate) struct Options {
     /// `--store`.
     pub(crate) store: Option<PathBuf>,
+    /// `--insecure-store`.
+    pub(crate) insecure_store: bool,
     /// `--identity`.
     pub(crate) identity: Option<PathBuf>,
     /// `--as`.
@@ -28,17 +31,28 @@ pub(crate) enum IdentitySource {
 
 /// Where things are.
 pub(crate) struct Config {
-    /// The store's file.
-    pub(crate) store: PathBuf,
+    /// The store.
+    pub(crate) store: Place,
     /// The identity.
     pub(crate) identity: IdentitySource,
     /// The user to act as.
     pub(crate) acting_as: Option<UserRef>,
+    /// Whether a store's database need not prove who it is.
+    pub(crate) insecure_store: bool,
 }
 
 /// Why the places are unknown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// A password stands where every process of the machine can read it.
+    #[error(
+        "a password in `--store` can be read by everybody on this machine: put it into ~/.pgpass \
+         (mode 0600), or the whole address into KUBEGRANT_STORE"
+    )]
+    PasswordInArguments,
+    /// The store's address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// Neither flags nor variables nor HOME say.
     #[error("no home directory: set HOME, or say where with `{flag}`")]
     NoHome {
@@ -56,12 +70,7 @@ impl Config {
 
     /// Works out the places: flag, then variable, then XDG's default.
     pub(crate) fn new(env: &Env, options: Options) -> Result<Self, Error> {
-        let store = options
-            .store
-            .or_else(|| env.path_variable("KUBEGRANT_STORE"))
-            .map(|path| env.current_dir.join(path))
-            .or_else(|| Some(env.data_dir()?.join("store.db")))
-            .ok_or(Error::NoHome { flag: "--store" })?;
+        let store = place(env, &options)?;
         let file = options
             .identity
             .or_else(|| env.path_variable("KUBEGRANT_IDENTITY_FILE"));
@@ -76,9 +85,64 @@ impl Config {
             }
         };
         Ok(Self {
+            insecure_store: options.insecure_store,
             store,
             identity,
             acting_as: options.acting_as,
         })
     }
+}
+
+/// Where the store is: flag, then variable, then XDG's default.
+fn place(env: &Env, options: &Options) -> Result<Place, Error> {
+    let named = options
+        .store
+        .clone()
+        .or_else(|| env.path_variable("KUBEGRANT_STORE"));
+    let Some(named) = named else {
+        let usual = env.data_dir().map(|dir| dir.join("store.db"));
+        return usual
+            .map(Place::File)
+            .ok_or(Error::NoHome { flag: "--store" });
+    };
+    if options.store.is_some() {
+        return place_of(env, &named, options.insecure_store);
+    }
+    read_place(env, &named, options.insecure_store)
+}
+
+/// A place that an argument names, where no password may stand.
+pub(crate) fn place_of(env: &Env, named: &Path, insecure: bool) -> Result<Place, Error> {
+    let address = named.to_str().filter(|text| Place::is_address(text));
+    if let Some(text) = address
+        && Database::parse(text, true)?.password.is_some()
+    {
+        return Err(Error::PasswordInArguments);
+    }
+    read_place(env, named, insecure)
+}
+
+fn read_place(env: &Env, named: &Path, insecure: bool) -> Result<Place, Error> {
+    match named.to_str().filter(|text| Place::is_address(text)) {
+        None => Ok(Place::File(env.current_dir.join(named))),
+        Some(text) => Ok(Place::Database(Box::new(database(env, text, insecure)?))),
+    }
+}
+
+/// A database by its address, with what the environment says of passwords.
+fn database(env: &Env, text: &str, insecure: bool) -> Result<Database, AddressError> {
+    let mut database = Database::parse(text, insecure)?;
+    if database.password.is_none() {
+        let password = env.variable("PGPASSWORD");
+        database.password = password.map(|text| Password::new(text.to_owned()));
+    }
+    let files = [&mut database.root, &mut database.passfile];
+    for file in files.into_iter().flatten() {
+        *file = env.current_dir.join(&*file);
+    }
+    if database.passfile.is_none() {
+        let usual = env.home_dir().map(|home| home.join(".pgpass"));
+        database.passfile = env.path_variable("PGPASSFILE").or(usual);
+    }
+    Ok(database)
 }

@@ -25,6 +25,7 @@ pub(crate) mod name;
 pub(crate) mod node_address;
 pub(crate) mod oidc;
 pub(crate) mod people;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod power;

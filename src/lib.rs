@@ -7,7 +7,7 @@
 //! keeps it unread, [`artifact`] hands it over. [`output`] says what happened, [`error`] says why
 //! it did not. [`env`](mod@env) is the only door to the world outside.
 //!
-//! There is no agent: this binary, one SQLite file, and the clusters' own API servers. For people
+//! There is no agent: this binary, one SQLite file (or a PostgreSQL database), and the clusters' own API servers. For people
 //! without the store there may be a [`server`] beside it, which carries out their command lines as they
 //! would be here, and the same binary as its [`client`]. The store says what should be; *reconciling* makes a cluster hold it. Whatever is
 //! decided here and not yet true there is *pending*: it is shown by `status`, made true by the next
@@ -72,7 +72,7 @@
 //! | crate | lives in |
 //! |---|---|
 //! | `clap`, `clap_complete`, `clap_mangen`, `dialoguer` | `cli` |
-//! | `rusqlite` | `store` |
+//! | `rusqlite`, `tokio_postgres`, `tokio_postgres_rustls` | `store` |
 //! | `kube`, `k8s_openapi` | `kubernetes` |
 //! | `age`, `curve25519_dalek`, `ed25519_dalek` | `secrets` |
 //! | `directories` | `env` |
@@ -240,7 +240,8 @@ pub struct Shared(Arc<session::App>);
 impl Shared {
     /// Takes of a world what is shared; the store is this one, whatever a run's options say.
     pub fn new(env: &Env, store: &Path) -> Self {
-        Self(Arc::new(session::App::new(env, store)))
+        let store = domain::place::Place::File(store.to_owned());
+        Self(Arc::new(session::App::new(env, &store)))
     }
 
     /// [`run`] of one of them: whoever's identity the world has.

@@ -42,6 +42,7 @@ pub(crate) mod share;
 pub(crate) mod shell;
 pub(crate) mod ssh_key;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;

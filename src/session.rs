@@ -106,6 +106,14 @@ pub(crate) enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The connection that kept the lock is gone.
+    #[error(
+        "the lock of cluster '{cluster}' was lost: the connection to the store's database broke"
+    )]
+    LockLost {
+        /// Which cluster.
+        cluster: String,
+    },
     /// The identity does not open a secret.
     #[error("your key does not open the {} of cluster '{}'", .0.noun(), .0.on)]
     NotForYou(SealedSecret),
@@ -238,7 +246,8 @@ impl Session {
     /// for completion, so quick, silent, and nothing on any error.
     pub(crate) fn names(env: &Env, config: &Config, kind: NameKind) -> Vec<(String, String)> {
         let look = || -> Option<Vec<(String, String)>> {
-            let store = Store::peek(&config.store).ok()?;
+            // A database is never waited for.
+            let store = Store::peek(config.store.file()?).ok()?;
             let bytes = match &config.identity {
                 IdentitySource::Variable(text) => Zeroizing::new(text.as_bytes().to_vec()),
                 IdentitySource::File(path) => read_private(path, IDENTITY_BYTES_MAX).ok()?,

@@ -1,4 +1,4 @@
-//! WHAT IS REMEMBERED: one SQLite file, and the only module that knows SQL. Which database it is, only
+//! WHAT IS REMEMBERED: in one SQLite file, or a PostgreSQL database; and the only module that knows SQL. Which database it is, only
 //! [`engine`] knows.
 //!
 //! **Locking.** WAL; every write transaction is `BEGIN IMMEDIATE`, so two writers queue instead of
@@ -17,6 +17,7 @@ pub(crate) mod commit;
 pub(crate) mod copy;
 pub(crate) mod credentials;
 mod engine;
+pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod file;
 #[cfg(test)]
@@ -37,8 +38,12 @@ pub(crate) mod shares;
 pub(crate) mod shells;
 pub(crate) mod snapshots;
 pub(crate) mod ssh_keys;
+pub(crate) mod transfer;
 pub(crate) mod users;
 
+pub(crate) use engine::{About, Held};
+pub(crate) use error::Error;
+use error::{damaged, named, why_unwritable};
 pub(crate) use schema::all_tables;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -49,134 +54,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use engine::{Connection, Failure, Mode, Open, Transaction};
-
+use crate::domain::place::{Database, Place};
 use crate::domain::user::UserId;
-
-/// Why the store could not be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// There is no store yet.
-    #[error("no store at `{}`", path.display())]
-    Absent {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// There is one already.
-    #[error("a store exists at `{}`", path.display())]
-    Exists {
-        /// Where.
-        path: PathBuf,
-    },
-    /// The file or its directory is not safe.
-    #[error("the {what} at `{}` is not safe: {why}", path.display())]
-    Unsafe {
-        /// Which path.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-        /// What is wrong with it.
-        why: String,
-        /// What to do.
-        way_out: String,
-    },
-    /// A newer kubegrant made the file.
-    #[error("the store at `{}` was made by a newer kubegrant (schema {found}, this one knows {known})", path.display())]
-    Newer {
-        /// Which file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The newest schema of this binary.
-        known: i64,
-    },
-    /// It is a database of something else, or none at all.
-    #[error("`{}` is not a kubegrant store", path.display())]
-    NotOurs {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// Another process keeps the store busy.
-    #[error("the store at `{}` is busy: another kubegrant is writing", path.display())]
-    Busy {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The file system knows no locks.
-    #[error("the file system of `{}` knows no locks", path.display())]
-    NoLocks {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The disk is full.
-    #[error("no space left for the store at `{}`", path.display())]
-    Full {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A row holds what the program never writes.
-    #[error("the store holds a damaged {what}: {why}")]
-    Damaged {
-        /// Which kind of row.
-        what: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The file cannot be read or written.
-    #[error("cannot use the store at `{}`", path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file can be read, and not written.
-    #[error("the store at `{}` cannot be written: {why}", path.display())]
-    Unwritable {
-        /// Which file.
-        path: PathBuf,
-        /// What SQLite said when it was opened.
-        why: String,
-    },
-    /// SQLite failed.
-    #[error("the store at `{}` failed", path.display())]
-    Sql {
-        /// Which file.
-        path: PathBuf,
-        /// What SQLite said.
-        #[source]
-        source: engine::Error,
-    },
-    /// Rows were changed by something else than this program.
-    #[error("{what} was changed in the store without kubegrant")]
-    Tampered {
-        /// What, in words.
-        what: String,
-    },
-    /// The store is older than what is known of it, or another one.
-    #[error("the store is not the one that {place} knows: {why}")]
-    RolledBack {
-        /// Who knows better.
-        place: String,
-        /// Where a cluster says so: the annotation of namespace `kubegrant`.
-        annotation: Option<String>,
-        /// What is wrong.
-        why: String,
-    },
-    /// The key of whoever acts was replaced while they did: nothing more is signed with it.
-    #[error("your key was replaced meanwhile: what is done with the old one is not recorded")]
-    KeyReplaced,
-    /// A change of guarded rows came without an audit event: a fault of ours.
-    #[error("a change has no audit event; it was not made")]
-    Silent,
-    /// SQLite failed inside a transaction (the path is added on the way out).
-    #[error("the store failed")]
-    Statement(#[from] engine::Error),
-}
+use engine::{Connection, Mode, Open, Transaction};
 
 /// A result of the store.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -192,10 +72,22 @@ pub(crate) struct Store {
     watching: Cell<bool>,
     /// Whether this process recorded an event.
     recorded: Arc<AtomicBool>,
+    /// Whether it is this process that moves it.
+    is_moving: Cell<bool>,
     /// What was found to be as this program left it.
     checked: RefCell<integrity::Intact>,
     /// What was read of clusters.
     kept: RefCell<snapshots::Kept>,
+}
+
+/// The version of the tables that this binary makes.
+pub(crate) fn newest_schema() -> i64 {
+    schema::newest()
+}
+
+/// The statements that make the roles of a store in a database, for somebody to read and run.
+pub(crate) fn roles(database: &str) -> String {
+    engine::roles(database)
 }
 
 /// A transaction that can only read.
@@ -292,8 +184,77 @@ impl Store {
     pub(crate) fn peek(path: &Path) -> Result<Self> {
         file::check(path)?;
         let connection = Connection::open(path, Open::ReadOnly)?;
-        connection.file().wait_at_most(Duration::from_millis(50))?;
+        connection.file()?.wait_at_most(Duration::from_millis(50))?;
         Ok(Self::over(connection, path))
+    }
+
+    /// Opens the store at a place.
+    pub(crate) fn open_at(place: &Place) -> Result<Self> {
+        let store = Self::open_to_move(place)?;
+        store.is_moving.set(false);
+        store.refuse_moved()?;
+        Ok(store)
+    }
+
+    /// The same, for whoever moves the store, also one that was not moved to the end.
+    pub(crate) fn open_to_move(place: &Place) -> Result<Self> {
+        let store = match place {
+            Place::File(path) => Self::open(path),
+            Place::Database(database) => Self::open_database(database),
+        }?;
+        Ok(store.being_moved())
+    }
+
+    /// Has it used though it says that it was moved: by whoever moves it.
+    pub(crate) fn being_moved(self) -> Self {
+        self.is_moving.set(true);
+        self
+    }
+
+    /// Makes a new store at a place.
+    pub(crate) fn create_at(place: &Place) -> Result<Self> {
+        match place {
+            Place::File(path) => Self::create(path),
+            Place::Database(database) => {
+                let store = Self::connected(database)?;
+                store.at_path(schema::make_shared(&store.connection, &store.path))?;
+                Ok(store)
+            }
+        }
+    }
+
+    /// Connects to a database, and makes sure that a store of ours is there.
+    fn open_database(database: &Database) -> Result<Self> {
+        let store = Self::connected(database)?;
+        store.read(|tx| schema::check_shared(tx.sql(), &store.path))?;
+        Ok(store)
+    }
+
+    fn connected(database: &Database) -> Result<Self> {
+        let path = PathBuf::from(database.to_string());
+        let connection = Connection::connect(database);
+        let connection = connection.map_err(|error| named(&path, error.into()))?;
+        Ok(Self::over(connection, &path))
+    }
+
+    /// Refuses a store that was moved elsewhere.
+    fn refuse_moved(&self) -> Result<()> {
+        self.read(|tx| self.stays(tx))
+    }
+
+    fn stays(&self, tx: &ReadTxn<'_>) -> Result<()> {
+        match meta::find(tx, meta::MOVED_TO)? {
+            None => Ok(()),
+            Some(to) => Err(Error::Moved {
+                path: self.path.clone(),
+                to,
+            }),
+        }
+    }
+
+    /// What is known of the database; `None` for a file.
+    pub(crate) fn about(&self) -> Result<Option<About>> {
+        self.read(|tx| Ok(tx.sql().shared().map(engine::Shared::about).transpose()?))
     }
 
     fn over(connection: Connection, path: &Path) -> Self {
@@ -303,6 +264,7 @@ impl Store {
             unwritable: None,
             watching: Cell::new(false),
             recorded: Arc::default(),
+            is_moving: Cell::new(false),
             checked: RefCell::default(),
             kept: RefCell::default(),
         }
@@ -346,7 +308,7 @@ impl Store {
     }
 
     fn configure(&self) -> Result<()> {
-        let (sql, file) = (&self.connection, self.connection.file());
+        let (sql, file) = (&self.connection, self.connection.file()?);
         // A file system without locks is as good as a busy one to SQLite: not to be waited for.
         file.wait_at_most(Duration::from_secs(1))?;
         // Before the first write, which changing the journal is: what is not ours stays as it is.
@@ -374,15 +336,16 @@ impl Store {
         work: impl FnOnce(&ReadTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let begun = self.connection.begin(Mode::Read);
-        work(&self.looking(begun.map_err(|error| named(&self.path, error.into()))?))
+        let begun = begun.map_err(|error| named(&self.path, error.into()))?;
+        work(&self.looking(begun, self.watching.get()))
     }
 
-    fn looking<'a>(&'a self, transaction: Transaction<'a>) -> ReadTxn<'a> {
+    fn looking<'a>(&'a self, transaction: Transaction<'a>, is_watching: bool) -> ReadTxn<'a> {
         ReadTxn {
             transaction,
             checked: &self.checked,
             kept: &self.kept,
-            is_watching: self.watching.get(),
+            is_watching,
             vouched: OnceCell::new(),
         }
     }
@@ -413,13 +376,17 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        if !self.watching.get() {
+        // What a database notes, it notes in each transaction that writes.
+        if !self.watching.get() && self.connection.shared().is_none() {
             self.at_path(integrity::watch(&self.connection))?;
             self.watching.set(true);
         }
         let begun = self.connection.begin(Mode::Write);
         let tx = WriteTxn {
-            read: self.looking(begun.map_err(|error| named(&self.path, error.into()))?),
+            read: self.looking(
+                begun.map_err(|error| named(&self.path, error.into()))?,
+                true,
+            ),
             pending: RefCell::new(None),
             accepted: Cell::new(false),
             signers: RefCell::default(),
@@ -427,6 +394,9 @@ impl Store {
         let checked = self.checked.borrow_mut().before(tx.sql())?;
         // What this binary would vouch for is no longer all that is guarded there.
         self.at_path(schema::refuse_newer(tx.sql(), &self.path))?;
+        if !self.is_moving.get() {
+            self.stays(&tx)?;
+        }
         let value = work(&tx)?;
         let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
         let recorded = self.at_path(sealed)?;
@@ -442,82 +412,12 @@ impl Store {
     /// Brings everything from the log into the file and empties the log, so that what was deleted
     /// is in neither. `false` if a reader kept it; whoever closes the store last does it then.
     pub(crate) fn empty_log(&self) -> Result<bool> {
-        let emptied = self.connection.file().empty_log();
+        let Ok(file) = self.connection.file() else {
+            return Ok(true);
+        };
+        let emptied = file.empty_log();
         emptied.map_err(|error| named(&self.path, error.into()))
     }
-}
-
-/// Why a store cannot be written, in words; SQLite calls most of it an I/O error.
-fn why_unwritable(path: &Path, error: &Error) -> String {
-    let is_full = path
-        .parent()
-        .and_then(|folder| rustix::fs::statvfs(folder).ok())
-        .is_some_and(|found| found.f_bavail == 0);
-    match error {
-        _ if is_full => "no space left".to_owned(),
-        Error::Sql { source, .. } => source.to_string(),
-        Error::Io { source, .. } => source.to_string(),
-        other => other.to_string(),
-    }
-}
-
-/// Gives an error of a statement the path, and the name of what happened.
-fn named(path: &Path, error: Error) -> Error {
-    let Error::Statement(source) = error else {
-        return error;
-    };
-    let path = path.to_owned();
-    match source.failure() {
-        Failure::Busy => match file::lacks_locks(&path) {
-            Some(source) => Error::NoLocks { path, source },
-            None => Error::Busy { path },
-        },
-        Failure::Lock => match file::lacks_locks(&path) {
-            Some(error) => Error::NoLocks {
-                path,
-                source: error,
-            },
-            None => Error::Sql { path, source },
-        },
-        Failure::Full => Error::Full { path },
-        Failure::NotADatabase => Error::NotOurs { path },
-        Failure::Corrupt => Error::Damaged {
-            what: "file",
-            why: source.to_string(),
-        },
-        _ => Error::Sql { path, source },
-    }
-}
-
-impl Error {
-    /// Whether the store itself is not to be believed.
-    pub(crate) fn is_distrust(&self) -> bool {
-        matches!(self, Self::Tampered { .. } | Self::RolledBack { .. })
-    }
-
-    /// Whether the disk, not a rule or a fault, kept something from being recorded.
-    pub(crate) fn is_storage(&self) -> bool {
-        match self {
-            Self::Full { .. } | Self::Io { .. } | Self::Busy { .. } | Self::Unwritable { .. } => {
-                true
-            }
-            Self::Sql { source, .. } | Self::Statement(source) => matches!(
-                source.failure(),
-                Failure::Full
-                    | Failure::Io
-                    | Failure::Lock
-                    | Failure::ReadOnly
-                    | Failure::CannotOpen
-                    | Failure::Busy
-            ),
-            _ => false,
-        }
-    }
-}
-
-/// Says that a column holds what the program never writes.
-fn damaged(what: &'static str) -> impl Fn(String) -> Error {
-    move |why| Error::Damaged { what, why }
 }
 
 #[cfg(test)]

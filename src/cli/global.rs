@@ -48,9 +48,12 @@ pub(crate) struct GlobalArgs {
     /// The server to ask, where there is no store [env: `KUBEGRANT_HOST`]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) host: Option<String>,
-    /// The store's file [env: `KUBEGRANT_STORE`]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The store: a file, or the address of a PostgreSQL database [env: `KUBEGRANT_STORE`]
+    #[arg(long, global = true, value_name = "PLACE")]
     pub(crate) store: Option<PathBuf>,
+    /// Use a store's database though its certificate is not, or not fully, checked
+    #[arg(long, global = true)]
+    pub(crate) insecure_store: bool,
 }
 
 impl GlobalArgs {
@@ -58,6 +61,7 @@ impl GlobalArgs {
     pub(crate) fn options(&self) -> Options {
         Options {
             store: self.store.clone(),
+            insecure_store: self.insecure_store,
             identity: self.identity.clone(),
             acting_as: self.acting_as.clone(),
         }

@@ -63,7 +63,11 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
     ("KUBEGRANT_IDENTITY", "The identity itself, for CI jobs."),
     (
         "KUBEGRANT_STORE",
-        "The store's file, instead of the default one; as `--store`.",
+        "The store, instead of the default one: a file, or the address of a PostgreSQL database; as `--store`.",
+    ),
+    (
+        "PGPASSWORD, PGPASSFILE",
+        "The password of the store's database, or the file of passwords, instead of `~/.pgpass`.",
     ),
     (
         "KUBEGRANT_HOST",

@@ -53,6 +53,7 @@ pub(super) fn server(cli: &Cli, env: &Env) -> Result<Option<Server>, Failure> {
             | Command::Completions(_)
             | Command::Restore(_)
             | Command::Serve(_)
+            | Command::Store(_)
             | Command::Login(_)
             | Command::Logout(_)
     );
@@ -64,7 +65,7 @@ pub(super) fn server(cli: &Cli, env: &Env) -> Result<Option<Server>, Failure> {
     if asked.is_none() {
         let config = Config::new(env, cli.global.options());
         let named = cli.global.store.is_some() || env.path_variable("KUBEGRANT_STORE").is_some();
-        let is_here = config.is_ok_and(|it| !matches!(it.store.try_exists(), Ok(false)));
+        let is_here = config.is_ok_and(|it| it.store.may_be_there());
         if named || is_here {
             return Ok(None);
         }

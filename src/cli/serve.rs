@@ -279,7 +279,11 @@ fn reconciler(
 
 /// What every command line of this process names: its store, and its identity.
 fn own(config: &crate::config::Config) -> Vec<OsString> {
-    let mut own = vec![joined("--store=", config.store.as_os_str())];
+    let shown = config.store.shown();
+    let mut own = vec![joined("--store=", shown.as_os_str())];
+    if config.store.is_insecure() {
+        own.push("--insecure-store".into());
+    }
     if let IdentitySource::File(path) = &config.identity {
         own.push(joined("--identity=", path.as_os_str()));
     }
@@ -288,7 +292,7 @@ fn own(config: &crate::config::Config) -> Vec<OsString> {
 
 /// Carries commands out as this process would: with its store and its identity.
 fn runner(app: Arc<App>, config: &crate::config::Config) -> Run {
-    let mut places = vec![(config.store.display().to_string(), "store.db")];
+    let mut places = vec![(config.store.to_string(), "store.db")];
     if let IdentitySource::File(path) = &config.identity {
         places.push((path.display().to_string(), "identity"));
     }

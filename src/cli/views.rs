@@ -113,6 +113,7 @@ pub(crate) mod session;
 pub(crate) mod share;
 pub(crate) mod ssh_key;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod team;
 pub(crate) mod user;
 pub(crate) mod whoami;

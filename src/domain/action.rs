@@ -133,6 +133,10 @@ actions! {
     Reconcile = "reconcile",
     /// Put a backup in the place of the store.
     Restore = "restore",
+    /// Move the store.
+    StoreCopy = "store copy",
+    /// Show the store.
+    StoreShow = "store show",
     /// Let people serve themselves.
     Serve = "serve",
     /// End sessions at a server.

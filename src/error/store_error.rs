@@ -62,6 +62,13 @@ pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
             Kind::Denied,
             "run it again with the new key; `kubegrant status` shows what is pending".to_owned(),
         ),
+        E::Away { .. }
+        | E::NotLetIn { .. }
+        | E::Untrusted { .. }
+        | E::Older { .. }
+        | E::Moved { .. }
+        | E::OtherKind { .. }
+        | E::Differs { .. } => place_kind(error),
         E::Silent => (Kind::Internal, String::new()),
         E::Io { source, .. } if is_barred(source) => (
             Kind::State,
@@ -73,5 +80,42 @@ pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
             (Kind::State, "is the disk full or read-only?".to_owned())
         }
         E::Io { .. } | E::Sql { .. } | E::Statement(_) => (Kind::Internal, String::new()),
+    }
+}
+
+/// The same of what goes wrong where a store may be in a database.
+fn place_kind(error: &store::Error) -> (Kind, String) {
+    use store::Error as E;
+    match error {
+        E::Away { .. } => (
+            Kind::Unreachable,
+            "is the database up, and reached from here? nothing was changed that was not said"
+                .to_owned(),
+        ),
+        E::NotLetIn { .. } => (
+            Kind::Usage,
+            "the role and its password come from the address in KUBEGRANT_STORE or from ~/.pgpass, a \
+             certificate from `sslcert` and `sslkey`; what a role may do, `kubegrant store roles` says"
+                .to_owned(),
+        ),
+        E::Untrusted { .. } => (
+            Kind::Unsafe,
+            "name the authority of its certificate with `sslrootcert=FILE` in the address".to_owned(),
+        ),
+        E::Older { .. } => (
+            Kind::State,
+            "move it to a file with the kubegrant that made it (`store copy --to FILE`), and back with \
+             this one"
+                .to_owned(),
+        ),
+        E::Moved { to, .. } => (
+            Kind::State,
+            format!("use that one: `--store '{to}'`, or KUBEGRANT_STORE"),
+        ),
+        E::Differs { .. } => (
+            Kind::Unsafe,
+            "nothing was moved: throw the copy away, and report it".to_owned(),
+        ),
+        _ => (Kind::State, String::new()),
     }
 }

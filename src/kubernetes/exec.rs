@@ -225,6 +225,8 @@ fn start(
         // Who we are is nothing to a plugin.
         .env_remove("KUBEGRANT_IDENTITY")
         .env_remove("KUBEGRANT_IDENTITY_FILE")
+        .env_remove("KUBEGRANT_STORE")
+        .env_remove("PGPASSWORD")
         .envs(plugin.env.iter().map(|(name, value)| (name, value)))
         .env("KUBERNETES_EXEC_INFO", exec_info(plugin, cluster))
         .stdin(Stdio::null())

@@ -52,7 +52,7 @@ pub(crate) fn backup(
     if intent.is_preview() {
         return Ok(Done::planned(vec![format!(
             "copy the store `{}` to `{}`",
-            session.config.store.display(),
+            session.config.store,
             path.display()
         )]));
     }
@@ -189,6 +189,7 @@ pub(crate) async fn restore(
     path: &Path,
     intent: &Intent,
 ) -> Result<RestoreOutcome, Error> {
+    let file = store_file(session)?;
     let bytes = session
         .workspace
         .read_given_private(path, BACKUP_BYTES_MAX)?;
@@ -207,7 +208,7 @@ pub(crate) async fn restore(
     if intent.is_preview() {
         let mut lines = vec![format!(
             "replace the store `{}` by `{}` (its log ends at event {})",
-            session.config.store.display(),
+            session.config.store,
             path.display(),
             head.as_ref().map_or(0, |head| head.seq.0)
         )];
@@ -241,7 +242,7 @@ pub(crate) async fn restore(
         present.as_ref(),
         kept.as_deref(),
     )?;
-    let restored = backup.replace(&session.config.store)?;
+    let restored = backup.replace(file)?;
     if present.is_none() {
         session.adopt(restored);
     }
@@ -358,9 +359,20 @@ fn present<'a>(session: &'a Session, backup: &Store) -> Result<Option<Present<'a
     }))
 }
 
+/// The store's file: a database is restored by its own tools, or made anew by a copy.
+fn store_file(session: &Session) -> Result<&Path, Error> {
+    let place = &session.config.store;
+    place.file().ok_or_else(|| {
+        Error::from(store::Error::OtherKind {
+            path: place.shown(),
+            what: "a database, and no backup is put over one: restore it with the database's own tools",
+        })
+    })
+}
+
 /// Keeps the store that is replaced beside it: its log holds what happened since the backup.
 fn keep(session: &Session, present: &Store) -> Result<PathBuf, Error> {
-    let mut name = session.config.store.as_os_str().to_owned();
+    let mut name = store_file(session)?.as_os_str().to_owned();
     name.push(format!(".replaced-{}", session.now().timestamp()));
     let path = PathBuf::from(name);
     write_private(&path, &present.to_bytes()?, Overwrite::Force)?;

@@ -99,8 +99,7 @@ pub(crate) fn init(
     if intent.is_preview() {
         let mut lines = vec![format!(
             "make the store `{}` of organization '{}'",
-            session.config.store.display(),
-            wanted.organization
+            session.config.store, wanted.organization
         )];
         if !identity_exists {
             lines.push(format!("make an identity at {}", session.identity_place()));
@@ -123,7 +122,7 @@ pub(crate) fn init(
     }
     let store = match session.store() {
         Ok(store) => store,
-        Err(store::Error::Absent { .. }) => session.adopt(Store::create(&session.config.store)?),
+        Err(store::Error::Absent { .. }) => session.adopt(Store::create_at(&session.config.store)?),
         Err(error) => return Err(error.into()),
     };
     let (key, identity_made) = record(session, store, &wanted, identity_exists)?;

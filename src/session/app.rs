@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,10 +11,12 @@ use std::time::Duration;
 use thread_local::ThreadLocal;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::locks::HeldLocks;
 use super::{clocks, operator_login};
 use crate::domain::Timestamp;
 use crate::domain::cluster::{Address, Cluster, ManagerKind};
 use crate::domain::installation::InstallationId;
+use crate::domain::place::Place;
 use crate::env::{Clock, Env, Random};
 use crate::kubernetes::client::{self, Endpoint, Login};
 use crate::kubernetes::connection::Connection;
@@ -32,7 +34,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// What all who act in one process share.
 pub(crate) struct App {
-    store_path: PathBuf,
+    place: Place,
     /// A connection for each thread: a transaction never waits for another thread's.
     stores: ThreadLocal<Store>,
     /// Whether anything was recorded.
@@ -44,17 +46,20 @@ pub(crate) struct App {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) user_id: u32,
     pub(super) clocks: clocks::Seen,
+    pub(super) held: HeldLocks,
+    /// Whether the store is opened to be moved.
+    moves: AtomicBool,
     at_work: Semaphore,
 }
 
 impl App {
     /// Takes of a world what is shared; nothing is opened yet.
-    pub(crate) fn new(env: &Env, store: &Path) -> Self {
+    pub(crate) fn new(env: &Env, store: &Place) -> Self {
         let is_proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
         let variables = env.variables.iter();
         let proxies = variables.filter(|(name, _)| is_proxy(name));
         Self {
-            store_path: store.to_owned(),
+            place: store.clone(),
             stores: ThreadLocal::new(),
             recorded: Arc::default(),
             clock: Arc::clone(&env.clock),
@@ -63,6 +68,8 @@ impl App {
             state_dir: env.state_dir(),
             user_id: env.user_id,
             clocks: clocks::Seen::default(),
+            held: HeldLocks::default(),
+            moves: AtomicBool::new(false),
             at_work: Semaphore::new(AT_WORK),
         }
     }
@@ -87,14 +94,26 @@ impl App {
     }
 
     /// Where the store is.
-    pub(crate) fn store_path(&self) -> &Path {
-        &self.store_path
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The store, opened at first use.
     pub(crate) fn store(&self) -> Result<&Store, store::Error> {
-        let open = || Ok(Store::open(&self.store_path)?.noting(&self.recorded));
+        let open = || {
+            let store = if self.moves.load(Ordering::Relaxed) {
+                Store::open_to_move(&self.place)
+            } else {
+                Store::open_at(&self.place)
+            };
+            Ok(store?.noting(&self.recorded))
+        };
         self.stores.get_or_try(open)
+    }
+
+    /// Has the store opened to be moved, from its first use on: also one that was not moved to the end.
+    pub(crate) fn moves_store(&self) {
+        self.moves.store(true, Ordering::Relaxed);
     }
 
     /// Takes a store that was just made.

@@ -1,25 +1,91 @@
-//! The locks of clusters, between the processes of one machine.
+//! The locks of clusters: between the processes of one machine, or of all that share a database.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{App, Error, nofollow, nonblock};
 use sha2::{Digest, Sha256};
 
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::ClusterName;
+use crate::domain::place::{Database, Place};
 use crate::domain::text::hex;
 use crate::store;
 
 /// How long to wait for another process that works on the same cluster.
 const LOCK_WAIT_MAX: Duration = Duration::from_mins(2);
 
+/// How often a database is asked for a lock that somebody else has.
+const ASKED_EVERY: Duration = Duration::from_millis(20);
+/// How many clusters a process locks in a database at once: each takes a connection, of which a server
+/// has a hundred by default.
+const CONNECTIONS_MAX: usize = 24;
+
 /// A cluster's lock; the kernel frees it when it is dropped or the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    kept: Kept,
+}
+
+/// What keeps a lock.
+#[derive(Debug)]
+enum Kept {
+    /// A file beside the store.
+    File { _file: File },
+    /// A transaction of the database.
+    Held {
+        held: Arc<store::Held>,
+        /// The place that it takes among those that this process has at once.
+        _slot: Option<OwnedSemaphorePermit>,
+    },
+}
+
+impl Lock {
+    fn of_database(held: Arc<store::Held>, slot: Option<OwnedSemaphorePermit>) -> Self {
+        let kept = Kept::Held { held, _slot: slot };
+        Self { kept }
+    }
+
+    fn of_file(file: File) -> Self {
+        let kept = Kept::File { _file: file };
+        Self { kept }
+    }
+}
+
+/// The locks of clusters that a database keeps for this process, by the cluster's number.
+#[derive(Debug)]
+pub(super) struct HeldLocks {
+    all: Mutex<BTreeMap<ClusterId, Weak<store::Held>>>,
+    slots: Arc<Semaphore>,
+}
+
+impl Default for HeldLocks {
+    fn default() -> Self {
+        Self {
+            all: Mutex::default(),
+            slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        }
+    }
+}
+
+impl HeldLocks {
+    fn note(&self, cluster: ClusterId, lock: &Lock) {
+        if let Kept::Held { held, .. } = &lock.kept {
+            let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(cluster, Arc::downgrade(held));
+        }
+    }
+
+    fn of(&self, cluster: ClusterId) -> Option<Arc<store::Held>> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&cluster)?.upgrade()
+    }
 }
 
 impl App {
@@ -35,16 +101,39 @@ impl App {
         limit: Duration,
     ) -> Result<Lock, Error> {
         let file = format!("cluster-{}", cluster.id.0);
-        self.lock_file(&cluster.name, &file, limit).await
+        let lock = self.lock_file(&cluster.name, &file, limit).await?;
+        self.held.note(cluster.id, &lock);
+        Ok(lock)
+    }
+
+    /// Refuses to go on where a database keeps the lock of a cluster, and the connection that had it is
+    /// gone: somebody else may work there by now. Asked before anything is given.
+    pub(crate) fn must_hold(&self, cluster: &Cluster) -> Result<(), Error> {
+        match self.held.of(cluster.id) {
+            Some(held) if !held.stands() => Err(Error::LockLost {
+                cluster: cluster.name.to_string(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a cluster's lock if nobody has it.
     pub(crate) fn try_lock(&self, cluster: &Cluster) -> Result<Option<Lock>, Error> {
-        let path = lock_path(self.store_path(), &format!("cluster-{}", cluster.id.0));
         let name = &cluster.name;
+        let file = format!("cluster-{}", cluster.id.0);
+        let path = match self.place() {
+            Place::File(path) => lock_path(path, &file),
+            Place::Database(database) => {
+                let held = store::Held::connect(database)?;
+                let is_had = held.try_lock(&file)?;
+                let lock = Lock::of_database(Arc::new(held), None);
+                self.held.note(cluster.id, &lock);
+                return Ok(is_had.then_some(lock));
+            }
+        };
         let file = open_lock(name, &path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: file })),
+            Ok(()) => Ok(Some(Lock::of_file(file))),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(source)) => Err(lock_failed(name, &path, source)),
         }
@@ -68,19 +157,63 @@ impl App {
         self.lock_file(name, &file, LOCK_WAIT_MAX).await
     }
 
+    /// Takes all locks of some clusters at once, for whoever moves the store.
+    pub(crate) async fn lock_all(&self, clusters: &[Cluster]) -> Result<Vec<Lock>, Error> {
+        let mut locks = Vec::new();
+        let Place::Database(database) = self.place() else {
+            for cluster in clusters {
+                locks.push(self.lock(cluster).await?);
+                locks.push(self.lock_ssh_keys(cluster).await?);
+            }
+            return Ok(locks);
+        };
+        let held = Arc::new(store::Held::connect(database)?);
+        for cluster in clusters {
+            for kind in ["cluster", "ssh-keys"] {
+                let lock = format!("{kind}-{}", cluster.id.0);
+                wait(&held, &cluster.name, &lock, LOCK_WAIT_MAX).await?;
+            }
+        }
+        locks.push(Lock::of_database(held, None));
+        Ok(locks)
+    }
+
+    /// Takes a lock of a database.
+    async fn held(
+        &self,
+        database: &Database,
+        name: &ClusterName,
+        lock: &str,
+        limit: Duration,
+    ) -> Result<Lock, Error> {
+        // What is locked beside a cluster's own waits for no other cluster's.
+        let slot = if lock.starts_with("cluster-") {
+            let slots = Arc::clone(&self.held.slots);
+            slots.acquire_owned().await.ok()
+        } else {
+            None
+        };
+        let held = Arc::new(store::Held::connect(database)?);
+        wait(&held, name, lock, limit).await?;
+        Ok(Lock::of_database(held, slot))
+    }
+
     async fn lock_file(
         &self,
         name: &ClusterName,
         file: &str,
         limit: Duration,
     ) -> Result<Lock, Error> {
-        let path = lock_path(self.store_path(), file);
+        let path = match self.place() {
+            Place::File(path) => lock_path(path, file),
+            Place::Database(database) => return self.held(database, name, file, limit).await,
+        };
         let failed = |source| lock_failed(name, &path, source);
         let file = open_lock(name, &path)?;
         let started = tokio::time::Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
+                Ok(()) => return Ok(Lock::of_file(file)),
                 Err(std::fs::TryLockError::WouldBlock) => {}
                 Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
             }
@@ -93,6 +226,26 @@ impl App {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// Waits for a lock of a database.
+async fn wait(
+    held: &store::Held,
+    name: &ClusterName,
+    lock: &str,
+    limit: Duration,
+) -> Result<(), Error> {
+    let started = tokio::time::Instant::now();
+    while !held.try_lock(lock)? {
+        if started.elapsed() > limit {
+            return Err(Error::Locked {
+                cluster: name.to_string(),
+                seconds: limit.as_secs(),
+            });
+        }
+        tokio::time::sleep(ASKED_EVERY).await;
+    }
+    Ok(())
 }
 
 fn lock_path(store: &Path, file: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{App, nofollow};
@@ -29,12 +29,17 @@ pub(crate) struct ShellLife {
 impl App {
     /// Says that a shell lives from now on, as long as what is given back.
     pub(crate) fn live_shell(&self, account: &AccountName, folder: &Path) -> io::Result<ShellLife> {
+        let lock = self.shell_lock(account);
+        if let (None, Some(folder)) = (self.place().file(), lock.parent()) {
+            let mut made = std::fs::DirBuilder::new();
+            made.recursive(true).mode(0o700).create(folder)?;
+        }
         let mut file = OpenOptions::new()
             .create_new(true)
             .write(true)
             .mode(0o600)
             .custom_flags(nofollow())
-            .open(self.shell_lock(account))?;
+            .open(lock)?;
         file.lock()?;
         file.write_all(folder.as_os_str().as_bytes())?;
         Ok(ShellLife { _file: file })
@@ -52,7 +57,8 @@ impl App {
                 // What cannot be told ends by its time.
                 Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
             },
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            // Of a store that several machines share, a shell may be another machine's: it ends by its time.
+            Err(error) => error.kind() != io::ErrorKind::NotFound || self.place().file().is_none(),
         }
     }
 
@@ -73,9 +79,14 @@ impl App {
     }
 
     fn shell_lock(&self, account: &AccountName) -> PathBuf {
-        let mut name = self.store_path().as_os_str().to_owned();
-        name.push(format!(".shell-{}.lock", account.label()));
-        PathBuf::from(name)
+        let lock = format!("shell-{}.lock", account.label());
+        if let Some(store) = self.place().file() {
+            let mut name = store.as_os_str().to_owned();
+            name.push(format!(".{lock}"));
+            return PathBuf::from(name);
+        }
+        let folder = self.state_dir.clone().unwrap_or_default();
+        folder.join(lock)
     }
 }
 

@@ -435,16 +435,16 @@ pub(crate) fn each<E: From<Error>>(
 ) -> std::result::Result<(), E> {
     let chosen = format!(
         "SELECT {COLUMNS} FROM audit
-         WHERE (?1 IS NULL OR user = ?1 OR actor = ?1 OR acting_as = ?1)
-           AND (?2 IS NULL OR cluster = ?2)
-           AND (?3 IS NULL OR action = ?3
+         WHERE (CAST(?1 AS TEXT) IS NULL OR user = ?1 OR actor = ?1 OR acting_as = ?1)
+           AND (CAST(?2 AS TEXT) IS NULL OR cluster = ?2)
+           AND (CAST(?3 AS TEXT) IS NULL OR action = ?3
              OR lower(action) LIKE lower(?3) || ' %' ESCAPE '\\')
-           AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5)
-           AND (?7 IS NULL OR seq >= ?7)"
+           AND (CAST(?4 AS BIGINT) IS NULL OR at >= ?4) AND (CAST(?5 AS BIGINT) IS NULL OR at < ?5)
+           AND (CAST(?7 AS BIGINT) IS NULL OR seq >= ?7)"
     );
     // Only the newest few must be turned round; all others come in their order.
     let sql = if filter.limit.is_some() {
-        format!("SELECT * FROM ({chosen} ORDER BY seq DESC LIMIT ?6) ORDER BY seq")
+        format!("SELECT * FROM ({chosen} ORDER BY seq DESC LIMIT ?6) AS newest ORDER BY seq")
     } else {
         format!("{chosen} ORDER BY seq LIMIT ?6")
     };

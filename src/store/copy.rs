@@ -17,7 +17,11 @@ use crate::domain::ssh::SshKeyId;
 impl Store {
     /// The whole store as the bytes of one file.
     pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self.connection.file().to_bytes();
+        if self.connection.shared().is_some() {
+            let memory = self.in_memory()?;
+            return self.at_path(memory.connection.file()?.to_bytes().map_err(Error::from));
+        }
+        let bytes = self.connection.file()?.to_bytes();
         self.at_path(bytes.map_err(Error::from))
     }
 
@@ -31,7 +35,7 @@ impl Store {
             });
         };
         let store = Self::over(connection, path);
-        let file = store.connection.file();
+        let file = store.connection.file()?;
         store.at_path(file.settings().map_err(Error::from))?;
         store.at_path(schema::check(&store.connection, path))?;
         if let Some(why) = store.at_path(file.fault().map_err(Error::from))? {

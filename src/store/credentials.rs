@@ -370,7 +370,7 @@ pub(super) fn numbers(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<BTreeMap<S
     let sql = "SELECT max(version), kind, user, NULL, NULL FROM credentials
            WHERE cluster = ?1 AND kind <> 'shared' GROUP BY user, kind
          UNION ALL SELECT max(version), kind, NULL, project, level FROM credentials
-           WHERE cluster = ?1 AND kind = 'shared' GROUP BY project, level";
+           WHERE cluster = ?1 AND kind = 'shared' GROUP BY kind, project, level";
     let read = |row: &Row<'_>| Ok((subject(row)?, row.get(0)?));
     Ok(tx.sql().all(sql, [cluster], read)?.into_iter().collect())
 }

@@ -4,12 +4,17 @@
 //! `?1`, `?2` … or `:name` for what is given; there are three types: integers of 64 bits, text, and
 //! bytes. Texts are compared byte by byte, also where they are sorted.
 
+mod postgres;
 mod sqlite;
 mod value;
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Deref};
 use std::path::Path;
 
+use crate::domain::place::Database;
+pub(crate) use postgres::Held;
+use postgres::Postgres;
 use sqlite::Sqlite;
 pub(super) use sqlite::{Open, WholeFile};
 pub(super) use value::{
@@ -39,11 +44,22 @@ pub(crate) enum Error {
     /// SQLite failed.
     #[error(transparent)]
     Sqlite(rusqlite::Error),
+    /// PostgreSQL failed, or is not there.
+    #[error("{message}")]
+    Database {
+        /// What it said.
+        message: String,
+        /// What kind of failure it was.
+        failure: Failure,
+    },
+    /// A file was asked what only a database has, or the other way round.
+    #[error("this is not for a store of this kind")]
+    OtherKind,
 }
 
 /// What kind of failure it was, as far as somebody can do something about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// Somebody else keeps it busy.
     Busy,
     /// A lock could not be had from the file system.
@@ -60,6 +76,14 @@ pub(super) enum Failure {
     NotADatabase,
     /// It is damaged.
     Corrupt,
+    /// No connection to it stands.
+    Away,
+    /// It lets nobody in with this login.
+    Denied,
+    /// It is not who it should be.
+    Untrusted,
+    /// The role may not do that.
+    Forbidden,
     /// Anything else.
     Other,
 }
@@ -69,7 +93,10 @@ impl Error {
     pub(super) fn failure(&self) -> Failure {
         match self {
             Self::Sqlite(error) => sqlite::failure(error),
-            Self::Value { .. } | Self::NoRow | Self::Unwritable(_) => Failure::Other,
+            Self::Database { failure, .. } => *failure,
+            Self::Value { .. } | Self::NoRow | Self::Unwritable(_) | Self::OtherKind => {
+                Failure::Other
+            }
         }
     }
 }
@@ -89,11 +116,37 @@ pub(super) type Version = (i64, u64);
 /// A connection to the database.
 #[derive(Debug)]
 pub(super) struct Connection {
-    engine: Sqlite,
+    engine: Engine,
 }
 
+/// Which database it is.
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// A table, an index or a trigger, and the text that made it.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// `table`, `index` or `trigger`.
+    pub(super) kind: String,
+    /// What it is called.
+    pub(super) name: String,
+    /// The text.
+    pub(super) sql: String,
+}
+
+/// What there is, by kind and name.
+pub(super) type Shape = BTreeMap<(String, String), String>;
+
 /// A row that was found.
-pub(super) struct Row<'a>(sqlite::Row<'a>);
+pub(super) struct Row<'a>(Found<'a>);
+
+enum Found<'a> {
+    Sqlite(sqlite::Row<'a>),
+    Postgres(postgres::Row<'a>),
+}
 
 impl<'a> Row<'a> {
     /// The value of a column, from 0.
@@ -104,7 +157,10 @@ impl<'a> Row<'a> {
 
     /// The same as it stands there.
     pub(super) fn get_ref(&self, column: usize) -> Result<ValueRef<'a>> {
-        sqlite::get(self.0, column)
+        match self.0 {
+            Found::Sqlite(row) => sqlite::get(row, column),
+            Found::Postgres(row) => postgres::get(row, column),
+        }
     }
 }
 
@@ -112,20 +168,38 @@ impl Connection {
     /// Opens a file.
     pub(super) fn open(path: &Path, how: Open) -> Result<Self> {
         Ok(Self {
-            engine: Sqlite::open(path, how)?,
+            engine: Engine::Sqlite(Sqlite::open(path, how)?),
+        })
+    }
+
+    /// Connects to a database.
+    pub(super) fn connect(database: &Database) -> Result<Self> {
+        Ok(Self {
+            engine: Engine::Postgres(Postgres::connect(database)?),
         })
     }
 
     /// A database in memory, with nothing in it.
     pub(super) fn in_memory() -> Result<Self> {
         Ok(Self {
-            engine: Sqlite::in_memory()?,
+            engine: Engine::Sqlite(Sqlite::in_memory()?),
         })
     }
 
     /// What only a file can do.
-    pub(super) fn file(&self) -> WholeFile<'_> {
-        self.engine.file()
+    pub(super) fn file(&self) -> Result<WholeFile<'_>> {
+        match &self.engine {
+            Engine::Sqlite(it) => Ok(it.file()),
+            Engine::Postgres(_) => Err(Error::OtherKind),
+        }
+    }
+
+    /// What only a database can do, which is several machines'.
+    pub(super) fn shared(&self) -> Option<Shared<'_>> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(it) => Some(Shared(it)),
+        }
     }
 
     /// Hands over the rows of a query one by one, until there is none or one breaks off. Nothing else is
@@ -136,7 +210,10 @@ impl Connection {
         params: impl Params,
         mut with: impl FnMut(&Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
     ) -> std::result::Result<(), E> {
-        params.given(|values| self.engine.each(sql, values, |row| with(&Row(row))))?
+        params.given(|values| match &self.engine {
+            Engine::Sqlite(it) => it.each(sql, values, |row| with(&Row(Found::Sqlite(row)))),
+            Engine::Postgres(it) => it.each(sql, values, |row| with(&Row(Found::Postgres(row)))),
+        })?
     }
 
     /// Reads every row of a query.
@@ -188,12 +265,18 @@ impl Connection {
     /// Executes a statement, which is read once however often it is executed; says how many rows it
     /// changed.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
-        params.given(|values| self.engine.execute(sql, values))?
+        params.given(|values| match &self.engine {
+            Engine::Sqlite(it) => it.execute(sql, values),
+            Engine::Postgres(it) => it.execute(sql, values),
+        })?
     }
 
     /// Executes statements of this engine, without anything given.
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
-        self.engine.batch(sql)
+        match &self.engine {
+            Engine::Sqlite(it) => it.batch(sql),
+            Engine::Postgres(it) => it.batch(sql),
+        }
     }
 
     /// The number that the next row of a table gets: one more than the highest there. Whoever asks holds
@@ -203,26 +286,98 @@ impl Connection {
         self.one(&sql, [], |row| row.get(0))
     }
 
+    /// Lets what a row refers to come later in this transaction.
+    pub(super) fn wait_with_references(&self) -> Result<()> {
+        self.batch(match &self.engine {
+            Engine::Sqlite(_) => "PRAGMA defer_foreign_keys = ON",
+            Engine::Postgres(_) => "SET CONSTRAINTS ALL DEFERRED",
+        })
+    }
+
     /// Begins a transaction; it is undone unless it is committed.
     pub(super) fn begin(&self, mode: Mode) -> Result<Transaction<'_>> {
-        self.engine.begin(mode)?;
+        match &self.engine {
+            Engine::Sqlite(it) => it.begin(mode)?,
+            Engine::Postgres(it) => it.begin(mode)?,
+        }
         Ok(Transaction(self))
     }
 
     /// What there is now: another version where anything changed.
     pub(super) fn version(&self) -> Result<Version> {
-        self.engine.version()
+        match &self.engine {
+            Engine::Sqlite(it) => it.version(),
+            Engine::Postgres(it) => it.version(),
+        }
     }
 
     /// Changes by this connection so far.
     pub(super) fn changes(&self) -> u64 {
-        self.engine.changes()
+        match &self.engine {
+            Engine::Sqlite(it) => it.changes(),
+            Engine::Postgres(it) => it.changes(),
+        }
     }
 
     /// The time of the machine that the database is on, in seconds since 1970.
     pub(super) fn now(&self) -> Result<i64> {
-        self.one("SELECT unixepoch()", [], |row| row.get(0))
+        let sql = match &self.engine {
+            Engine::Sqlite(_) => "SELECT unixepoch()",
+            Engine::Postgres(_) => "SELECT CAST(extract(epoch FROM now()) AS BIGINT)",
+        };
+        self.one(sql, [], |row| row.get(0))
     }
+}
+
+/// What only a database can do, which is several machines'.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<'a>(&'a Postgres);
+
+impl Shared<'_> {
+    /// The version of its tables; nothing where there are none of ours.
+    pub(super) fn schema(self) -> Result<Option<i64>> {
+        self.0.schema()
+    }
+
+    /// Makes the tables of a store, in a transaction that writes; `notes` are the functions that note
+    /// what changes.
+    pub(super) fn make(self, tables: &[Made], version: i64, notes: &str) -> Result<()> {
+        self.0.make(tables, version, notes)
+    }
+
+    /// What is there, and what should be.
+    pub(super) fn shapes(self) -> Result<(Shape, Shape)> {
+        self.0.shapes()
+    }
+
+    /// Whether what is there is what should be; asked once of what a transaction sees.
+    pub(super) fn is_in_shape(self) -> Result<bool> {
+        self.0.is_in_shape()
+    }
+
+    /// What is known of it: the server's version, its size in bytes, our role, and what that role could do
+    /// to the log, in words.
+    pub(super) fn about(self) -> Result<About> {
+        self.0.about()
+    }
+}
+
+/// What is known of a database.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    /// The server's version, in its own words.
+    pub(crate) server: String,
+    /// How large the database is, in bytes.
+    pub(crate) bytes: i64,
+    /// The role that is connected.
+    pub(crate) role: String,
+    /// What it could do to the log that it should not.
+    pub(crate) could: Vec<String>,
+}
+
+/// The statements that make the roles of a store, for somebody to read and run.
+pub(super) fn roles(database: &str) -> String {
+    postgres::roles(database)
 }
 
 /// A transaction that was begun.
@@ -232,7 +387,10 @@ pub(super) struct Transaction<'a>(&'a Connection);
 impl Transaction<'_> {
     /// Commits it.
     pub(super) fn commit(self) -> Result<()> {
-        self.0.engine.commit()
+        match &self.0.engine {
+            Engine::Sqlite(it) => it.commit(),
+            Engine::Postgres(it) => it.commit(),
+        }
     }
 }
 
@@ -245,6 +403,9 @@ impl Deref for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        self.0.engine.end();
+        match &self.0.engine {
+            Engine::Sqlite(it) => it.end(),
+            Engine::Postgres(it) => it.end(),
+        }
     }
 }

@@ -59,6 +59,11 @@ pub(super) fn watch(sql: &Connection) -> Result<()> {
     Ok(sql.batch(&batch)?)
 }
 
+/// The functions with which a database notes what is changed.
+pub(super) fn notes() -> String {
+    GUARDED.iter().map(Guarded::functions).collect()
+}
+
 /// Brings the digests up to what this transaction changed; gives the new state, `None` where
 /// nothing guarded changed.
 pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
@@ -112,6 +117,11 @@ fn touched(sql: &Connection) -> Result<Own> {
         Ok(())
     })?;
     Ok(changes)
+}
+
+/// Forgets the digests of a store that was just made, before those of another come into it.
+pub(super) fn forget(sql: &Connection) -> Result<()> {
+    digests::clear(sql)
 }
 
 /// Takes all rows as they stand for right, and gives the new state: when an owner accepts them.

@@ -16,6 +16,9 @@ const OIDC_CLIENT: &str = "oidc_client";
 /// The installation's id, on every object that we make on a cluster.
 const INSTALLATION: &str = "installation";
 
+/// Where this store was moved to.
+pub(crate) const MOVED_TO: &str = "moved_to";
+
 const VALUE: &str = "SELECT value FROM meta WHERE key = ?1";
 
 /// Reads a value.
@@ -30,6 +33,12 @@ pub(crate) fn set(tx: &WriteTxn<'_>, key: &str, value: &str) -> Result<()> {
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],
     )?;
+    Ok(())
+}
+
+/// Removes a value.
+pub(crate) fn remove(tx: &WriteTxn<'_>, key: &str) -> Result<()> {
+    tx.execute("DELETE FROM meta WHERE key = ?1", [key])?;
     Ok(())
 }
 

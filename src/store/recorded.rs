@@ -78,7 +78,11 @@ impl Recorded {
 
     /// What a trigger does that sees a row change: it notes which columns do.
     pub(super) fn changed(&self) -> String {
-        let differs = |column: &&str| format!("iif(OLD.{column} IS NEW.{column}, '0', '1')");
+        let differs = |column: &&str| {
+            format!(
+                "CASE WHEN OLD.{column} IS NOT DISTINCT FROM NEW.{column} THEN '0' ELSE '1' END"
+            )
+        };
         let columns: Vec<String> = self.columns.iter().map(differs).collect();
         if columns.is_empty() {
             return String::new();

@@ -4,7 +4,7 @@ mod tables;
 
 use std::path::Path;
 
-use super::engine::{Connection, Mode};
+use super::engine::{Connection, Made, Mode, Shared};
 use super::{Error, Result, integrity};
 
 pub(crate) use tables::all_tables;
@@ -160,7 +160,7 @@ pub(super) fn newest() -> i64 {
 
 /// Counts the migrations of a file.
 fn version(sql: &Connection) -> Result<i64> {
-    Ok(sql.file().pragma("user_version")?)
+    Ok(sql.file()?.pragma("user_version")?)
 }
 
 /// Refuses a file that is newer, or not ours.
@@ -192,8 +192,8 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     let before = integrity::before(&tx, found)?;
     run(&tx, found)?;
     integrity::after(&tx, newest(), before)?;
-    tx.file().set_pragma("application_id", APPLICATION_ID)?;
-    tx.file().set_pragma("user_version", newest())?;
+    tx.file()?.set_pragma("application_id", APPLICATION_ID)?;
+    tx.file()?.set_pragma("user_version", newest())?;
     tx.commit()?;
     Ok(())
 }
@@ -207,6 +207,68 @@ fn run(sql: &Connection, found: i64) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a database that holds no store of ours, or one of another schema.
+pub(super) fn check_shared(sql: &Connection, path: &Path) -> Result<()> {
+    let path = path.to_owned();
+    let known = newest();
+    match sql.shared().map(Shared::schema).transpose()?.flatten() {
+        None => Err(Error::Absent { path }),
+        Some(found) if found > known => Err(Error::Newer { path, found, known }),
+        Some(found) if found < known => Err(Error::Older { path, found, known }),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Makes the tables of a store in a database.
+pub(super) fn make_shared(sql: &Connection, path: &Path) -> Result<()> {
+    let Some(shared) = sql.shared() else {
+        return Ok(());
+    };
+    let tx = sql.begin(Mode::Write)?;
+    if shared.schema()?.is_some() {
+        return Err(Error::Exists {
+            path: path.to_owned(),
+        });
+    }
+    shared.make(&made()?, newest(), &integrity::notes())?;
+    integrity::after(&tx, newest(), None)?;
+    tx.commit()?;
+    Ok(())
+}
+
+/// What a new store is made of: what others refer to comes before them.
+pub(super) fn made() -> Result<Vec<Made>> {
+    let query = "SELECT type, name, sql FROM sqlite_schema
+         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'";
+    let mut left = fresh()?.all(query, [], |row| {
+        Ok(Made {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            sql: row.get(2)?,
+        })
+    })?;
+    let mut made: Vec<Made> = Vec::new();
+    while !left.is_empty() {
+        let names: Vec<String> = left.iter().map(|it| it.name.clone()).collect();
+        let waits = |it: &Made| {
+            let refers = |name: &&String| {
+                **name != it.name && it.sql.contains(&format!("REFERENCES {name}("))
+                    || it.sql.contains(&format!("REFERENCES \"{name}\"("))
+            };
+            it.kind == "table" && names.iter().find(refers).is_some()
+        };
+        let before = left.len();
+        let (later, now): (Vec<Made>, Vec<Made>) = left.into_iter().partition(waits);
+        made.extend(now);
+        left = later;
+        if left.len() == before {
+            // They refer to each other: none of ours do.
+            made.append(&mut left);
+        }
+    }
+    Ok(made)
+}
+
 /// A database in memory with the tables of a new store, and nothing in them.
 pub(super) fn fresh() -> Result<Connection> {
     let memory = Connection::in_memory()?;
@@ -216,7 +278,10 @@ pub(super) fn fresh() -> Result<Connection> {
 
 /// Refuses a file that a newer kubegrant brought up to date, since it was opened too.
 pub(super) fn refuse_newer(sql: &Connection, path: &Path) -> Result<()> {
-    let found = version(sql)?;
+    let found = match sql.shared() {
+        None => version(sql)?,
+        Some(shared) => shared.schema()?.unwrap_or_default(),
+    };
     if found > newest() {
         return Err(Error::Newer {
             path: path.to_owned(),
@@ -228,7 +293,7 @@ pub(super) fn refuse_newer(sql: &Connection, path: &Path) -> Result<()> {
 }
 
 fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
-    let application = sql.file().pragma("application_id")?;
+    let application = sql.file()?.pragma("application_id")?;
     let tables: i64 = sql.one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let fresh = found == 0 && application == 0 && tables == 0;
     if !fresh && application != APPLICATION_ID {

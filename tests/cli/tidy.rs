@@ -217,7 +217,7 @@ fn fenced_crates_stay_at_home() {
 /// Times are chrono's. jiff's stand where kube hands one over, and where people type a length.
 #[test]
 fn only_the_engine_knows_a_database() {
-    let crates = Regex::new(r"(^|[^\w:])rusqlite::").expect("a pattern");
+    let crates = Regex::new(r"(^|[^\w:])(rusqlite|tokio_postgres\w*)::").expect("a pattern");
     let mut broken = Vec::new();
     for (path, text) in texts("src") {
         let is_home = path.starts_with("src/store/engine/") || path.ends_with("tests.rs");

@@ -128,6 +128,8 @@ pub(crate) struct Home {
     /// Further clusters, by the names that they are registered under.
     pub(crate) further: Vec<(String, Sandbox)>,
     fixture: Fixture,
+    /// Variables beside the usual ones.
+    variables: Vec<(String, String)>,
 }
 
 /// A sandbox with some namespaces, one of them with a powerful account.
@@ -196,9 +198,22 @@ impl Home {
             folder,
             sandbox,
             further: Vec::new(),
+            variables: Vec::new(),
         };
         home.write("admin.conf", &home.sandbox.admin_kubeconfig());
         home
+    }
+
+    /// The same home with one variable more.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self.fixture = self.fixture.variable(name, value);
+        self
+    }
+
+    /// The same home with its store at another place.
+    pub(crate) fn at(self, store: &str) -> Self {
+        self.with_variable("KUBEGRANT_STORE", store)
     }
 
     /// A home with an organization: `alice` owns it, `dave` is an admin, `bob` and `carol` are
@@ -310,6 +325,7 @@ impl Home {
             .env("HOME", self.path())
             .env("PATH", PATH)
             .env("XDG_RUNTIME_DIR", self.path())
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.work())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

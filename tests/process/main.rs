@@ -14,6 +14,7 @@ mod home;
 mod kill;
 mod oracle;
 mod oracle_ssh;
+mod postgres;
 mod preview;
 mod principals;
 mod proof;

@@ -134,10 +134,15 @@ fn command(session: &Session, seat: &Seat, wanted: &[OsString]) -> Result<Comman
         .envs(&env.variables)
         // The key that says who acts is no business of what runs in the shell.
         .env_remove("KUBEGRANT_IDENTITY")
+        .env_remove("PGPASSWORD")
         .env("KUBECONFIG", seat.kubeconfig())
         .env("KUBEGRANT_SHELL", cluster)
         .current_dir(&env.current_dir)
         .kill_on_drop(true);
+    if session.config.store.file().is_none() {
+        // It may have the password of the store's database in it.
+        command.env_remove("KUBEGRANT_STORE");
+    }
     if wanted.is_empty() && env.stdin_is_terminal {
         prompt(
             &mut command,

@@ -298,13 +298,16 @@ impl super::Connection {
         let length = bytes.len();
         connection.deserialize_read_exact(MAIN_DB, bytes.as_slice(), length, false)?;
         Ok(Some(Self {
-            engine: Sqlite(connection),
+            engine: super::Engine::Sqlite(Sqlite(connection)),
         }))
     }
 
     /// Writes all of it over another one, which every process sees as a whole or not at all.
     pub(in crate::store) fn copy_over(&self, other: &mut Self) -> Result<()> {
-        copy(&self.engine.0, &mut other.engine.0)
+        match (&self.engine, &mut other.engine) {
+            (super::Engine::Sqlite(from), super::Engine::Sqlite(to)) => copy(&from.0, &mut to.0),
+            _ => Err(Error::OtherKind),
+        }
     }
 }
 

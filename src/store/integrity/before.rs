@@ -2,7 +2,7 @@
 //! are brought up to date.
 
 use super::guarded::{
-    BLOCKS, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, OIDC_LINKS, Of, PROJECT_MEMBERS,
+    BLOCKS, EVERY, FIRST, GRANTS, GUARDED, Guarded, ISSUERS, META, OIDC_LINKS, Of, PROJECT_MEMBERS,
     PROJECTS, PROVIDER_TOKENS, SELF_SERVICE, SERVERS, SHARES, table,
 };
 
@@ -45,7 +45,7 @@ const CLUSTERS_6: Guarded = table(
 const USERS_5: Guarded = table(
     ("users", Of::User),
     "@.id",
-    "1",
+    EVERY,
     &["id", "name", "email", "role", "active", "key"],
 );
 
@@ -224,7 +224,7 @@ pub(super) const GUARDED_5: &[Guarded] = &[
     table(
         ("ssh_keys", Of::Cluster),
         "@.cluster",
-        "1",
+        EVERY,
         &[
             "id",
             "cluster",

@@ -24,11 +24,14 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+mod triggers;
+
 use super::sum::Sum;
 use crate::store::Result;
 use crate::store::engine::{self, Connection, ToValue, ValueRef};
 
-mod triggers;
+/// Every row counts.
+pub(super) const EVERY: &str = "1 = 1";
 
 /// What the parts of a table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +105,7 @@ const fn of_credential(table: &'static str, columns: &'static [&'static str]) ->
     }
 }
 
-pub(super) const META: Guarded = table(("meta", Of::Organization), "''", "1", &["key", "value"]);
+pub(super) const META: Guarded = table(("meta", Of::Organization), "''", EVERY, &["key", "value"]);
 pub(super) const PROJECTS: Guarded = table(
     ("projects", Of::Organization),
     "''",
@@ -112,7 +115,7 @@ pub(super) const PROJECTS: Guarded = table(
 pub(super) const PROJECT_MEMBERS: Guarded = table(
     ("project_members", Of::Project),
     "@.project",
-    "1",
+    EVERY,
     &["project", "user", "role"],
 );
 pub(super) const GRANTS: Guarded = table(
@@ -124,13 +127,13 @@ pub(super) const GRANTS: Guarded = table(
 pub(super) const BLOCKS: Guarded = table(
     ("blocks", Of::Cluster),
     "@.cluster",
-    "1",
+    EVERY,
     &["cluster", "user"],
 );
 pub(super) const PROVIDER_TOKENS: Guarded = table(
     ("provider_tokens", Of::Cluster),
     "@.cluster",
-    "1",
+    EVERY,
     &["cluster", "provider", "secret", "generation"],
 );
 
@@ -193,7 +196,7 @@ const fn second(
 const USERS: Guarded = table(
     ("users", Of::User),
     "@.id",
-    "1",
+    EVERY,
     &[
         "id",
         "name",
@@ -231,7 +234,7 @@ const CREDENTIALS: Guarded = table(
 pub(super) const ISSUERS: Guarded = table(
     ("issuers", Of::Cluster),
     "@.cluster",
-    "1",
+    EVERY,
     &[
         "cluster",
         "account",
@@ -244,7 +247,7 @@ pub(super) const ISSUERS: Guarded = table(
 pub(super) const SELF_SERVICE: Guarded = table(
     ("self_service", Of::Cluster),
     "@.cluster",
-    "1",
+    EVERY,
     &["cluster", "how"],
 );
 // Whoever makes one, or lets one wait again, gets somebody's kubeconfig. How often it was guessed at is no matter
@@ -252,7 +255,7 @@ pub(super) const SELF_SERVICE: Guarded = table(
 pub(super) const SHARES: Guarded = table(
     ("shares", Of::Cluster),
     "@.cluster",
-    "1",
+    EVERY,
     &[
         "id",
         "digest",
@@ -269,10 +272,10 @@ pub(super) const SHARES: Guarded = table(
 pub(super) const OIDC_LINKS: Guarded = table(
     ("oidc_links", Of::User),
     "@.user",
-    "1",
+    EVERY,
     &["user", "kind", "issuer", "claims"],
 );
-pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", "1", &["user"]);
+pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", EVERY, &["user"]);
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
 const HOLDERS: Guarded = of_credential("holders", &["credential", "user", "kept"]);
 // The same, and whose a token is that the API server's own log names.
@@ -324,7 +327,7 @@ pub(super) const FIRST: &[Guarded] = &[
     table(
         ("ssh_keys", Of::Cluster),
         "@.cluster",
-        "1",
+        EVERY,
         &[
             "id",
             "cluster",
@@ -360,7 +363,7 @@ pub(super) const FIRST: &[Guarded] = &[
     table(
         ("version_floors", Of::Cluster),
         "@.cluster",
-        "1",
+        EVERY,
         &["cluster", "owner", "version"],
     ),
 ];
@@ -408,7 +411,7 @@ const SECOND: &[Guarded] = &[
         "@.user",
         GRANTS.counts,
     ),
-    second(("blocks of user", Of::User), BLOCKS, "@.user", "1"),
+    second(("blocks of user", Of::User), BLOCKS, "@.user", EVERY),
     second(
         ("credentials of user", Of::User),
         CREDENTIALS,
@@ -450,19 +453,6 @@ impl Guarded {
     /// An expression over a row; `row` is `NEW`, `OLD`, or the table.
     fn of_row(expression: &str, row: &str) -> String {
         expression.replace('@', row)
-    }
-
-    /// All that is guarded of a row as one text, without doubt about where a column ends.
-    ///
-    /// The tables are STRICT, so a column's type never changes; hex keeps all of a value, where
-    /// `quote` would stop at a zero byte.
-    fn image(&self, row: &str) -> String {
-        let columns: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| format!("iif({row}.{column} IS NULL, '-', 'x' || hex({row}.{column}))"))
-            .collect();
-        columns.join(" || ',' || ")
     }
 
     /// Whether a column of its table is guarded.

@@ -4,18 +4,14 @@
 //! as ours; one that is missing lets a credential go backwards. So their text is in the guarded
 //! state too, as a digest of its own.
 
-use std::collections::BTreeMap;
-
 use super::sum::Sum;
-use crate::store::engine::Connection;
+use crate::store::engine::{Connection, Shape};
 use crate::store::{Result, schema};
 
 /// What the digest of all of them is called.
 pub(super) const NAME: &str = "schema";
 
 /// The text of each, without what `ALTER TABLE` may write in other ways: quotes and blanks.
-type Shape = BTreeMap<(String, String), String>;
-
 fn shape(sql: &Connection) -> Result<Shape> {
     // What SQLite keeps for itself has no text, or is statistics, which decide nothing.
     let query = "SELECT type, name, sql FROM main.sqlite_schema
@@ -38,7 +34,12 @@ fn digest(shape: &Shape) -> Sum {
 
 /// The digest of what is there.
 pub(super) fn found(sql: &Connection) -> Result<Sum> {
-    Ok(digest(&shape(sql)?))
+    match sql.shared() {
+        None => Ok(digest(&shape(sql)?)),
+        // The same tables have the same digest, whichever database they are in.
+        Some(shared) if shared.is_in_shape()? => expected(),
+        Some(shared) => Ok(digest(&shared.shapes()?.0)),
+    }
 }
 
 /// The digest of what this program makes.
@@ -48,7 +49,10 @@ pub(super) fn expected() -> Result<Sum> {
 
 /// Lists, in words, what differs from what this program makes.
 pub(super) fn changed(sql: &Connection) -> Result<Vec<String>> {
-    let (found, expected) = (shape(sql)?, shape(&schema::fresh()?)?);
+    let (found, expected) = match sql.shared() {
+        None => (shape(sql)?, shape(&schema::fresh()?)?),
+        Some(shared) => shared.shapes()?,
+    };
     let mut words = Vec::new();
     for (key, text) in &found {
         if expected.get(key) != Some(text) {
@@ -64,6 +68,9 @@ pub(super) fn changed(sql: &Connection) -> Result<Vec<String>> {
 /// Looks whether every index says what its table says; if not, the first thing that is wrong. What
 /// is found by an index would else be what somebody wants to be found.
 pub(super) fn untrue(sql: &Connection) -> Result<Option<String>> {
-    let fault = sql.file().fault()?;
+    let Ok(file) = sql.file() else {
+        return Ok(None);
+    };
+    let fault = file.fault()?;
     Ok(fault.map(|fault| format!("the file itself ({fault})")))
 }

@@ -1,0 +1,395 @@
+//! PostgreSQL: one state for several operators and machines.
+//!
+//! One thread of its own drives the connection; whoever asks waits for the answer where they are. Writers
+//! queue at a lock that the first statement of a transaction takes, under READ COMMITTED: each statement
+//! after it sees what was committed last, as with SQLite's `BEGIN IMMEDIATE`. (Under SERIALIZABLE the
+//! statement that waits has an old look already.) Readers have one look, REPEATABLE READ.
+//!
+//! All that a transaction needs is set in it, and no statement is prepared by name: the connection may be
+//! another one in the next transaction, behind a pooler.
+
+mod connect;
+mod held;
+mod schema;
+mod text;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::TryStreamExt as _;
+use futures::executor::block_on;
+use sha2::{Digest, Sha256};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Error as Failed, RowStream};
+
+use super::value::{Value, ValueRef, Values};
+use super::{About, Error, Failure, Made, Mode, Result, Shape, Version};
+use crate::domain::place::Database;
+
+pub(crate) use held::Held;
+pub(super) use schema::roles;
+
+/// Where everything of ours is in a database.
+const SCHEMA: &str = "kubegrant";
+/// The lock of whoever writes: "kgnt", and nothing.
+const WRITERS: i32 = 0x6b67_6e74;
+
+/// A row that was found.
+pub(super) type Row<'a> = &'a tokio_postgres::Row;
+
+/// A connection to a database.
+#[derive(Debug)]
+pub(super) struct Postgres {
+    client: Client,
+    /// Statements in the words of PostgreSQL.
+    texts: RefCell<HashMap<String, Arc<str>>>,
+    /// Counts the statements that may have changed something.
+    changes: Cell<u64>,
+    /// What a transaction saw that has begun.
+    seen: Cell<Option<i64>>,
+    /// Whether a transaction has begun.
+    is_open: Cell<bool>,
+    /// Of which version the tables and triggers were found to be as they should.
+    intact_at: Cell<Option<i64>>,
+}
+
+/// Says what a failure of the library was; no part of it is a secret.
+fn told(error: &Failed) -> Error {
+    let code = error.code().map(|code| code.code().to_owned());
+    let message = if let Some(said) = error.as_db_error() {
+        said.message().to_owned()
+    } else {
+        let mut words = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            words = format!("{words}: {inner}");
+            source = inner.source();
+        }
+        words
+    };
+    let failure = match code.as_deref() {
+        // Nobody got in.
+        Some(code) if code.starts_with("28") => Failure::Denied,
+        Some("42501") => Failure::Forbidden,
+        // A deadlock, or a look that is too old; a lock or a statement that took too long; the server goes
+        // down, or comes up.
+        Some("40001" | "40P01" | "55P03" | "57014") => Failure::Busy,
+        Some("25006") => Failure::ReadOnly,
+        Some("53100" | "53200") => Failure::Full,
+        Some("3D000") => Failure::Away,
+        Some(code) if code.starts_with("08") || code.starts_with("57") => Failure::Away,
+        Some(code) if code.starts_with("53") => Failure::Away,
+        Some(_) => Failure::Other,
+        None if message.contains("invalid peer certificate") => Failure::Untrusted,
+        None => Failure::Away,
+    };
+    Error::Database { message, failure }
+}
+
+impl From<Failed> for Error {
+    fn from(error: Failed) -> Self {
+        told(&error)
+    }
+}
+
+/// A value on its way, as text: the database knows best of what type it is.
+#[derive(Debug)]
+struct Given<'a>(&'a Value<'a>);
+
+impl ToSql for Given<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self.0 {
+            Value::Null => return Ok(IsNull::Yes),
+            Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Value::Bytes(bytes) => {
+                out.extend_from_slice(b"\\x");
+                out.extend_from_slice(crate::domain::text::hex(bytes).as_bytes());
+            }
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> tokio_postgres::types::Format {
+        tokio_postgres::types::Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for ValueRef<'a> {
+    fn from_sql(
+        kind: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(match *kind {
+            Type::INT8 => Self::Int(i64::from_be_bytes(raw.try_into()?)),
+            Type::INT4 => Self::Int(i32::from_be_bytes(raw.try_into()?).into()),
+            Type::BOOL => Self::Int(i64::from(raw != [0])),
+            Type::BYTEA => Self::Bytes(raw),
+            _ => Self::Text(raw),
+        })
+    }
+
+    fn from_sql_null(
+        _: &Type,
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        let known = [
+            Type::INT8,
+            Type::INT4,
+            Type::BOOL,
+            Type::BYTEA,
+            Type::TEXT,
+            Type::VARCHAR,
+            Type::NAME,
+            Type::UNKNOWN,
+        ];
+        known.contains(kind)
+    }
+}
+
+/// The value of a column.
+pub(super) fn get(row: Row<'_>, column: usize) -> Result<ValueRef<'_>> {
+    Ok(row.try_get(column)?)
+}
+
+impl Postgres {
+    /// Connects.
+    pub(super) fn connect(database: &Database) -> Result<Self> {
+        Ok(Self {
+            client: connect::client(database)?,
+            texts: RefCell::default(),
+            changes: Cell::new(0),
+            seen: Cell::new(None),
+            is_open: Cell::new(false),
+            intact_at: Cell::new(None),
+        })
+    }
+
+    fn text(&self, sql: &str, values: &Values<'_>) -> Arc<str> {
+        if let Some(text) = self.texts.borrow().get(sql) {
+            return Arc::clone(text);
+        }
+        let names: Vec<&str> = match values {
+            Values::Numbered(_) => Vec::new(),
+            Values::Named(values) => values.iter().map(|(name, _)| *name).collect(),
+        };
+        let text: Arc<str> = text::translated(sql, &names).into();
+        let mut texts = self.texts.borrow_mut();
+        texts.insert(sql.to_owned(), Arc::clone(&text));
+        text
+    }
+
+    fn sent(&self, sql: &str, values: &Values<'_>) -> Result<RowStream> {
+        let text = self.text(sql, values);
+        let values: Vec<&Value<'_>> = match values {
+            Values::Numbered(values) => values.iter().collect(),
+            Values::Named(values) => values.iter().map(|(_, value)| value).collect(),
+        };
+        let given = values
+            .into_iter()
+            .map(|value| (Given(value), Type::UNKNOWN));
+        let is_look = sql.trim_start().starts_with("SELECT");
+        if !is_look {
+            self.changes.set(self.changes.get() + 1);
+        }
+        Ok(block_on(self.client.query_typed_raw(&text, given))?)
+    }
+
+    pub(super) fn each<E: From<Error>>(
+        &self,
+        sql: &str,
+        values: &Values<'_>,
+        mut with: impl FnMut(Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
+    ) -> std::result::Result<(), E> {
+        let mut rows = pin!(self.sent(sql, values)?);
+        while let Some(row) = block_on(rows.try_next()).map_err(Error::from)? {
+            if with(&row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn execute(&self, sql: &str, values: &Values<'_>) -> Result<usize> {
+        let mut rows = pin!(self.sent(sql, values)?);
+        while block_on(rows.try_next())?.is_some() {}
+        let changed = rows.rows_affected().unwrap_or_default();
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn batch(&self, sql: &str) -> Result<()> {
+        self.changes.set(self.changes.get() + 1);
+        Ok(block_on(self.client.batch_execute(sql))?)
+    }
+
+    pub(super) fn begin(&self, mode: Mode) -> Result<()> {
+        // A connection of a pooler is whose it was before: all that matters is said anew.
+        let settings = format!(
+            "SET LOCAL search_path = {SCHEMA}, pg_catalog, pg_temp;
+             SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = '2min';
+             SET LOCAL lock_timeout = '1min'; SET LOCAL idle_in_transaction_session_timeout = '5min';"
+        );
+        self.batch(&match mode {
+            Mode::Read => {
+                format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings}")
+            }
+            Mode::Write => format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {settings}
+                 SELECT pg_catalog.pg_advisory_xact_lock({WRITERS}, 0);
+                 CREATE TEMPORARY TABLE IF NOT EXISTS touched
+                   (name text, part text, image text, sign bigint) ON COMMIT DELETE ROWS;
+                 CREATE TEMPORARY TABLE IF NOT EXISTS changed_rows
+                   (name text, row_key text, columns text) ON COMMIT DELETE ROWS;"
+            ),
+        })
+        .inspect_err(|_| {
+            let _undone = self.batch("ROLLBACK");
+        })?;
+        self.seen.set(None);
+        self.is_open.set(true);
+        Ok(())
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        self.seen.set(None);
+        // A transaction that failed answers a commit with a rollback: the statement that failed told.
+        self.batch("COMMIT")?;
+        self.is_open.set(false);
+        Ok(())
+    }
+
+    /// Undoes what was not committed.
+    pub(super) fn end(&self) {
+        if self.is_open.replace(false) {
+            self.seen.set(None);
+            // What fails here is undone when the connection is gone.
+            let _undone = self.batch("ROLLBACK");
+        }
+    }
+
+    /// What is seen by this transaction: other transactions that are over make another one of it.
+    pub(super) fn version(&self) -> Result<Version> {
+        if let Some(seen) = self.seen.get() {
+            return Ok((seen, self.changes.get()));
+        }
+        let mut found = String::new();
+        let sql = "SELECT pg_catalog.pg_current_snapshot()::text";
+        self.each(sql, &Values::Numbered(Vec::new()), |row| {
+            found = row.try_get(0)?;
+            Ok::<_, Error>(ControlFlow::Break(()))
+        })?;
+        let hash = Sha256::digest(found.as_bytes());
+        let seen = hash
+            .iter()
+            .take(8)
+            .fold(0, |all, byte| all << 8 | i64::from(*byte));
+        if self.is_open.get() {
+            self.seen.set(Some(seen));
+        }
+        Ok((seen, self.changes.get()))
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.get()
+    }
+
+    /// The version of the tables; nothing where there are none of ours.
+    pub(super) fn schema(&self) -> Result<Option<i64>> {
+        let none = Values::Numbered(Vec::new());
+        let mut is_there = false;
+        let sql = format!("SELECT pg_catalog.to_regclass('{SCHEMA}.schema') IS NOT NULL");
+        self.each(&sql, &none, |row| {
+            is_there = row.try_get(0)?;
+            Ok::<_, Error>(ControlFlow::Break(()))
+        })?;
+        let mut version = None;
+        if is_there {
+            let sql = format!("SELECT version FROM {SCHEMA}.schema");
+            self.each(&sql, &none, |row| {
+                version = row.try_get(0)?;
+                Ok::<_, Error>(ControlFlow::Break(()))
+            })?;
+        }
+        Ok(version)
+    }
+
+    /// Makes the tables, triggers and functions, in the transaction that has begun.
+    pub(super) fn make(&self, tables: &[Made], version: i64, notes: &str) -> Result<()> {
+        self.batch(&schema::script(tables, version, notes))?;
+        self.batch(&schema::keep_shape())
+    }
+
+    /// The tables, functions and triggers that are there, and those that should be.
+    pub(super) fn shapes(&self) -> Result<(Shape, Shape)> {
+        let read = |sql: &str| {
+            let mut shape = Shape::new();
+            self.each(sql, &Values::Numbered(Vec::new()), |row| {
+                shape.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
+                Ok::<_, Error>(ControlFlow::Continue(()))
+            })?;
+            Ok::<_, Error>(shape)
+        };
+        Ok((
+            read(schema::FOUND)?,
+            read("SELECT kind, name, text FROM shape")?,
+        ))
+    }
+
+    /// Whether they are the same; asked once of what a transaction sees.
+    pub(super) fn is_in_shape(&self) -> Result<bool> {
+        let (seen, _) = self.version()?;
+        if self.intact_at.get() == Some(seen) {
+            return Ok(true);
+        }
+        let (found, kept) = self.shapes()?;
+        let is_same = found == kept;
+        self.intact_at.set(is_same.then_some(seen));
+        Ok(is_same)
+    }
+
+    /// What is known of the database.
+    pub(super) fn about(&self) -> Result<About> {
+        let sql = "SELECT current_setting('server_version'), pg_database_size(current_database()),
+             current_user::text, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+             pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE nspname = 'kubegrant'),
+               'MEMBER'),
+             has_table_privilege('kubegrant.audit', 'UPDATE, DELETE, TRUNCATE, TRIGGER')";
+        let mut about = None;
+        self.each(sql, &Values::Numbered(Vec::new()), |row| {
+            let mut could = Vec::new();
+            for (column, words) in [
+                (3, "it is a superuser"),
+                (4, "it owns the tables"),
+                (5, "it may change or delete events"),
+            ] {
+                if row.try_get(column)? {
+                    could.push(words.to_owned());
+                }
+            }
+            about = Some(About {
+                server: row.try_get(0)?,
+                bytes: row.try_get(1)?,
+                role: row.try_get(2)?,
+                could,
+            });
+            Ok::<_, Error>(ControlFlow::Break(()))
+        })?;
+        about.ok_or(Error::NoRow)
+    }
+}

@@ -1,0 +1,65 @@
+//! Locks that are held while a cluster is worked on: each an open transaction on a connection of its own.
+//!
+//! The database frees it as soon as the connection is gone, so it dies with its holder; a lock of a
+//! *session* would be lost, or left behind, behind a pooler that lends connections by transaction.
+
+use std::path::PathBuf;
+
+use futures::executor::block_on;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Client;
+
+use super::connect;
+use crate::domain::place::Database;
+use crate::store;
+use crate::store::engine::Result;
+
+/// The locks of clusters: "kgnt" and one more.
+const LOCKS: i32 = super::WRITERS + 1;
+
+/// A connection that can hold locks; they are freed together when it is dropped.
+pub(crate) struct Held {
+    client: Client,
+    place: PathBuf,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    /// Connects; nothing is locked yet.
+    pub(crate) fn connect(database: &Database) -> store::Result<Self> {
+        let place = PathBuf::from(database.to_string());
+        let begin = "BEGIN READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
+             SET LOCAL statement_timeout = '30s';";
+        let begun = connect::client(database).and_then(|client| {
+            block_on(client.batch_execute(begin))?;
+            Ok(client)
+        });
+        match begun {
+            Ok(client) => Ok(Self { client, place }),
+            Err(error) => Err(store::named(&place, error.into())),
+        }
+    }
+
+    /// Takes a lock by its name, if nobody has it.
+    pub(crate) fn try_lock(&self, name: &str) -> store::Result<bool> {
+        let hash = Sha256::digest(name.as_bytes());
+        let key = hash.iter().take(4);
+        let key = key.fold(0, |all: i32, byte| all << 8 | i32::from(*byte));
+        let sql = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({LOCKS}, {key})");
+        let asked = || -> Result<bool> {
+            let row = block_on(self.client.query_typed_one(&sql, &[]))?;
+            Ok(row.try_get(0)?)
+        };
+        asked().map_err(|error| store::named(&self.place, error.into()))
+    }
+
+    /// Whether the connection, and the locks with it, still stands.
+    pub(crate) fn stands(&self) -> bool {
+        block_on(self.client.batch_execute("SELECT 1")).is_ok()
+    }
+}
