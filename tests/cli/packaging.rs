@@ -1,5 +1,6 @@
 //! `packaging/install.sh` runs nothing of a release before it is verified.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -72,10 +73,10 @@ impl Release {
     /// Writes the sums, and signs them.
     fn sign(&self, key: &str) {
         let bytes = std::fs::read(self.archive()).expect("the archive");
-        let sum: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut sum = String::new();
+        for byte in &Sha256::digest(&bytes) {
+            write!(sum, "{byte:02x}").expect("two digits");
+        }
         write_at(
             &self.here("out/SHA256SUMS"),
             &format!("{sum}  {NAME}.tar.gz\n"),

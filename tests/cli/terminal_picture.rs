@@ -81,7 +81,10 @@ fn parts(line: &str) -> Vec<(String, String)> {
             for code in codes.split(';') {
                 let known = COLORS.iter().find(|(known, _)| *known == code);
                 match known {
-                    Some((_, name)) => class = format!("{class} {name}").trim().to_owned(),
+                    Some((_, name)) => {
+                        let longer = format!("{class} {name}");
+                        longer.trim().clone_into(&mut class);
+                    }
                     None => class.clear(),
                 }
             }
