@@ -48,11 +48,7 @@ pub(crate) fn rows(kg: &Home) -> BTreeMap<String, Vec<String>> {
             continue;
         }
         let mut statement = sql.prepare(&format!("SELECT * FROM {table}")).expect("SQL");
-        let names: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let read = |row: &rusqlite::Row<'_>| {
             let mut said = Map::new();
             for (index, name) in names.iter().enumerate() {

@@ -45,7 +45,7 @@ impl Forged {
             None,
             Some(&self.detail),
         ] {
-            field(text.map(|it| it.as_bytes()).unwrap_or_default());
+            field(text.map(String::as_bytes).unwrap_or_default());
             field(&[u8::from(text.is_some())]);
         }
         field(&0i64.to_be_bytes());
@@ -57,11 +57,11 @@ impl Forged {
                 field(&[u8::from(text.is_some())]);
             }
         }
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut hex = String::new();
+        for byte in hasher.finalize() {
+            std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}")).expect("a text");
+        }
+        hex
     }
 }
 
