@@ -79,6 +79,12 @@ pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
         E::Io { .. } | E::Sql { .. } | E::Statement(_) if error.is_storage() => {
             (Kind::State, "is the disk full or read-only?".to_owned())
         }
+        E::Sql { .. } | E::Statement(_) if error.is_forbidden() => (
+            Kind::Denied,
+            "the database's role may not do that: `kubegrant store show` names the role, and \
+             `kubegrant store roles` prints what each needs"
+                .to_owned(),
+        ),
         E::Io { .. } | E::Sql { .. } | E::Statement(_) => (Kind::Internal, String::new()),
     }
 }

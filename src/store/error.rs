@@ -257,6 +257,16 @@ impl Error {
         matches!(self, Self::Tampered { .. } | Self::RolledBack { .. })
     }
 
+    /// Whether the database's role, not a rule of ours, may not do that.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Sql { source, .. } | Self::Statement(source) => {
+                source.failure() == Failure::Forbidden
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the disk, not a rule or a fault, kept something from being recorded.
     pub(crate) fn is_storage(&self) -> bool {
         match self {

@@ -364,3 +364,86 @@ fn the_same_history_has_the_same_state_in_a_file_and_in_a_database() {
     verified(&in_file);
     verified(&in_database);
 }
+
+/// Two operators, each with a machine, an identity and a role of the database of their own: the roles are those that
+/// `store roles` prints.
+#[test]
+fn two_operators_on_two_machines_share_one_state() {
+    let Some((server, name, home)) = home() else {
+        return;
+    };
+    on(&home, &PEOPLE[..1]);
+    let roles = home.call("store roles").success().stdout;
+    let (good, answer) = server.psql(&name, &roles);
+    assert!(good, "{answer}");
+    server.role("first", "kubegrant_app");
+    server.role("second", "kubegrant_app");
+    server.role("third", "kubegrant_read");
+
+    let other = Home::new();
+    // As a process: runs in this one throw the same dice.
+    drop(
+        other
+            .run("init --organization Elsewhere --owner olga")
+            .success(),
+    );
+    let who = other.run("whoami -o json").success();
+    let who: serde_json::Value = serde_json::from_str(&who.stdout).expect("JSON");
+    home.write("olga.pub", who["key"].as_str().expect("a key"));
+    let home = home.at(&server.address_as("first", &name));
+    on(&home, &PEOPLE[1..]);
+    on(
+        &home,
+        &[
+            "user add olga --role admin --key olga.pub",
+            "access grant bob --cluster dev --level write",
+            "kubeconfig download dev --user bob -f bob.conf --plain",
+        ],
+    );
+    let other = other.at(&server.address_as("second", &name));
+    for words in [
+        "access revoke bob --cluster dev --yes",
+        "cluster check dev",
+        "reconcile",
+    ] {
+        drop(other.run(words).success());
+    }
+    let started: Vec<_> = [&home, &other, &home, &other]
+        .into_iter()
+        .zip([
+            "access grant bob --cluster dev --level read",
+            "user add carol",
+            "project create shop",
+            "cluster set dev --label a=b",
+        ])
+        .map(|(home, words)| home.start(words))
+        .collect();
+    for started in started {
+        drop(started.finish().success());
+    }
+    verified(&home);
+    drop(other.run("audit verify").success());
+    let log = other.run("audit list -o json").success().stdout;
+    for who in ["alice", "olga"] {
+        assert!(log.contains(&format!("\"actor\": \"{who}\"")), "{log}");
+    }
+
+    // What a role may not, it does not, and whoever tries is told why.
+    let reader = home.at(&server.address_as("third", &name));
+    on(&reader, &["user list", "status", "audit list"]);
+    let refused = reader.call("user add dora").code_is(4);
+    assert!(
+        refused.stderr.contains("kubegrant store roles"),
+        "{refused}"
+    );
+    for sql in [
+        "DELETE FROM kubegrant.audit",
+        "UPDATE kubegrant.audit SET detail = 'x'",
+        "TRUNCATE kubegrant.audit",
+        "ALTER TABLE kubegrant.audit DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+    ] {
+        let (good, answer) = server.psql(&name, &format!("SET ROLE kubegrant_app; {sql}"));
+        assert!(!good, "{sql}: {answer}");
+    }
+}

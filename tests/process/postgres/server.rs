@@ -228,11 +228,23 @@ impl Server {
         name
     }
 
-    /// The address of a database over the socket, with its password.
+    /// The address of a database over the socket, with its role's password.
     pub(crate) fn address(&self, name: &str) -> String {
+        self.address_as(name, name)
+    }
+
+    /// Makes a role that is in another one; its password is that of all.
+    pub(crate) fn role(&self, name: &str, of: &str) {
+        let sql = format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' IN ROLE {of}");
+        let (good, answer) = self.psql("postgres", &sql);
+        assert!(good, "{answer}");
+    }
+
+    /// The address of a database over the socket, as another role.
+    pub(crate) fn address_as(&self, role: &str, name: &str) -> String {
         let folder = self.folder.display();
         format!(
-            "postgres://{name}:test%3Aonly@/{name}?host={folder}&port={}",
+            "postgres://{role}:test%3Aonly@/{name}?host={folder}&port={}",
             self.port
         )
     }

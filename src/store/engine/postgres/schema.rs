@@ -143,7 +143,7 @@ fn trigger(sql: &str) -> String {
 pub(in crate::store::engine) fn roles(database: &str) -> String {
     format!(
         "-- Run as a superuser, or as whoever owns the database; read it first.
-CREATE ROLE {SCHEMA}_owner NOLOGIN;   -- makes the tables, and changes them: kubegrant init, store upgrade
+CREATE ROLE {SCHEMA}_owner NOLOGIN;   -- makes the tables, and changes them: kubegrant init
 CREATE ROLE {SCHEMA}_app NOLOGIN;     -- what kubegrant works with
 CREATE ROLE {SCHEMA}_read NOLOGIN;    -- status, list and audit, and nothing else
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE \"{database}\" TO {SCHEMA}_owner;
@@ -151,6 +151,15 @@ GRANT CONNECT, TEMPORARY ON DATABASE \"{database}\" TO {SCHEMA}_app;
 GRANT CONNECT ON DATABASE \"{database}\" TO {SCHEMA}_read;
 -- Once the store is made:
 ALTER SCHEMA {SCHEMA} OWNER TO {SCHEMA}_owner;
+DO $$ DECLARE it record; BEGIN
+  FOR it IN SELECT tablename FROM pg_tables WHERE schemaname = '{SCHEMA}' LOOP
+    EXECUTE format('ALTER TABLE {SCHEMA}.%I OWNER TO {SCHEMA}_owner', it.tablename);
+  END LOOP;
+  FOR it IN SELECT p.oid::regprocedure AS name FROM pg_proc AS p
+      WHERE p.pronamespace = '{SCHEMA}'::regnamespace LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO {SCHEMA}_owner', it.name);
+  END LOOP;
+END $$;
 GRANT USAGE ON SCHEMA {SCHEMA} TO {SCHEMA}_app, {SCHEMA}_read;
 GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {SCHEMA}_app, {SCHEMA}_read;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {SCHEMA} TO {SCHEMA}_app;
