@@ -50,7 +50,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "session",
         ],
     ),
-    ("Safety", &["status", "audit", "backup", "restore"]),
+    ("Safety", &["status", "audit", "backup", "restore", "store"]),
 ];
 
 /// Makes a text.

@@ -53,7 +53,13 @@ pub(crate) struct ClusterSetArgs {
     #[arg(long, value_name = "NAMESPACE", alias = "hold-back", value_parser = parse_namespace)]
     exclude: Vec<String>,
     /// Exclude a namespace no longer; may be repeated
-    #[arg(long, value_name = "NAMESPACE", alias = "release", value_parser = parse_namespace)]
+    #[arg(
+        hide_short_help = true,
+        long,
+        value_name = "NAMESPACE",
+        alias = "release",
+        value_parser = parse_namespace
+    )]
     remove_exclude: Vec<String>,
     /// Let write into a namespace that is excluded, whose accounts let its holder escalate; may be
     /// repeated

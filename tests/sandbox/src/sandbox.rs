@@ -43,7 +43,7 @@ impl Default for Builder {
                 max_token_ttl: None,
                 controllers: true,
                 always_allow: false,
-                namespace_cleanup: Duration::from_millis(50),
+                namespace_cleanup: Duration::from_millis(300),
                 list_wait: Duration::ZERO,
                 servers: 1,
                 clock: Clock::default(),
@@ -100,7 +100,7 @@ impl Builder {
         self
     }
 
-    /// How long a namespace takes from its deletion to its end. Default: 50 ms.
+    /// How long a namespace takes from its deletion to its end. Default: 300 ms: a client on a busy machine has time for what it still may do.
     #[must_use]
     pub fn namespace_cleanup(mut self, after: Duration) -> Builder {
         self.settings.namespace_cleanup = after;
