@@ -317,7 +317,13 @@ pub(super) trait Change {
         true
     }
     /// Writes what is sealed, which is no plain data, in the transaction that commits the effects.
-    fn seal(&self, _tx: &WriteTxn<'_>, _: (&Rows, &Who), _seen: &Self::Seen) -> Result<(), Error> {
+    fn seal(
+        &self,
+        _tx: &WriteTxn<'_>,
+        _rows: &Rows,
+        _who: &Who,
+        _seen: &Self::Seen,
+    ) -> Result<(), Error> {
         Ok(())
     }
     /// Decides. Pure: the rows, who, and what was seen are all that it knows.

@@ -270,6 +270,6 @@ fn write(app: &App, tx: &WriteTxn<'_>, wanted: &Init, identity: &Identity) -> Re
         ),
         request: None,
     };
-    store::audit::append(tx, &event, (owner, &identity.signer()))?;
+    store::audit::append(tx, &event, owner, &identity.signer())?;
     Ok(())
 }

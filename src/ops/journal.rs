@@ -126,7 +126,7 @@ impl Journal {
             detail: detail.into(),
             request,
         };
-        store::audit::append(tx, &event, (self.who.0, &self.signer))
+        store::audit::append(tx, &event, self.who.0, &self.signer)
     }
 
     /// Records an event on its own.

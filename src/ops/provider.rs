@@ -139,7 +139,8 @@ impl Change for SetToken {
     fn seal(
         &self,
         tx: &WriteTxn<'_>,
-        (rows, who): (&Rows, &Who),
+        rows: &Rows,
+        who: &Who,
         _: &Option<Project>,
     ) -> Result<(), Error> {
         let on = rows.only().map_err(Error::Refused)?;

@@ -132,7 +132,8 @@ fn check_key(tx: &WriteTxn<'_>, user: UserId, signer: &Signer) -> Result<()> {
 pub(crate) fn append(
     tx: &WriteTxn<'_>,
     event: &Event,
-    (user, signer): (UserId, &Arc<Signer>),
+    user: UserId,
+    signer: &Arc<Signer>,
 ) -> Result<EventSeq> {
     check_key(tx, user, signer)?;
     // Before anybody's key changes in it.

@@ -37,5 +37,5 @@ fn user(tx: &WriteTxn<'_>) -> Result<UserId> {
 /// Appends an event that `alice` signs.
 pub(crate) fn append(tx: &WriteTxn<'_>, event: &Event) -> Result<EventSeq> {
     let user = user(tx)?;
-    audit::append(tx, event, (user, &ALICE))
+    audit::append(tx, event, user, &ALICE)
 }

@@ -228,7 +228,7 @@ impl Case {
             let detail = remark.detail.clone();
             journal.record(app, tx, Phase::Done, detail, Some(request))?;
         }
-        change.seal(tx, (&rows, &self.who(app, &rows)), seen)?;
+        change.seal(tx, &rows, &self.who(app, &rows), seen)?;
         let installation = store::meta::installation(tx)?;
         let shut = opened.reseal(tx, &installation, change.must_reseal())?;
         let leaves = decision.user.and_then(|id| rows.people.users.get(&id));

@@ -240,7 +240,8 @@ impl Change for HandOut {
     fn seal(
         &self,
         tx: &WriteTxn<'_>,
-        (rows, _): (&Rows, &Who),
+        rows: &Rows,
+        _: &Who,
         seen: &HandOutSeen,
     ) -> Result<(), Error> {
         let HandOutSeen::Ready(ready) = seen else {

@@ -170,7 +170,8 @@ impl Change for AddKey {
     fn seal(
         &self,
         tx: &WriteTxn<'_>,
-        (rows, who): (&Rows, &Who),
+        rows: &Rows,
+        who: &Who,
         made: &Option<SshKey>,
     ) -> Result<(), Error> {
         let (key, imported) = match (&self.origin, made) {
@@ -308,7 +309,8 @@ impl Change for Reset {
     fn seal(
         &self,
         tx: &WriteTxn<'_>,
-        (rows, who): (&Rows, &Who),
+        rows: &Rows,
+        who: &Who,
         made: &Option<SshKey>,
     ) -> Result<(), Error> {
         let cluster = &rows.only().map_err(Error::Refused)?.cluster;

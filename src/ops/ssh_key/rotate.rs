@@ -120,7 +120,8 @@ impl Change for Rotate<'_> {
     fn seal(
         &self,
         tx: &WriteTxn<'_>,
-        (rows, who): (&Rows, &Who),
+        rows: &Rows,
+        who: &Who,
         seen: &RotateSeen,
     ) -> Result<(), Error> {
         let keys = Keys::of(rows).map_err(Error::Refused)?;

@@ -289,7 +289,7 @@ fn forge(store: &Store, name: &str, signer: &Arc<Signer>, work: impl FnOnce(&Wri
             actor: name.to_owned(),
             ..event(3)
         };
-        append(tx, &forged, (UserId(0), signer))?;
+        append(tx, &forged, UserId(0), signer)?;
         work(tx);
         Ok(())
     });
@@ -483,16 +483,16 @@ fn a_key_that_was_replaced_signs_nothing_more() {
         ..event(4)
     };
     let with = |signer: &Arc<Signer>| -> Result<()> {
-        store.write(|tx| append(tx, &as_bob, (UserId(2), signer)).map(drop))
+        store.write(|tx| append(tx, &as_bob, UserId(2), signer).map(drop))
     };
     assert!(matches!(with(&bob), Err(Error::KeyReplaced)));
     with(&new).expect("it is his");
     // Whoever replaces their own signs that with the one of before, whatever else happens in it.
     let newer = crate::secrets::Identity::generate().signer();
     let replaced: Result<()> = store.write(|tx| {
-        append(tx, &as_bob, (UserId(2), &new))?;
+        append(tx, &as_bob, UserId(2), &new)?;
         users::set_key(tx, UserId(2), newer.key(), (UserId(2), at(0)))?;
-        append(tx, &as_bob, (UserId(2), &new)).map(drop)
+        append(tx, &as_bob, UserId(2), &new).map(drop)
     });
     replaced.expect("it can be written");
     assert!(is_relied_upon(&store));
@@ -518,7 +518,7 @@ fn a_server_that_changes_a_key_for_somebody_is_found() {
             acting_as: Some("alice".to_owned()),
             ..event(4)
         };
-        append(tx, &for_alice, (UserId(2), &desk))?;
+        append(tx, &for_alice, UserId(2), &desk)?;
         let other = crate::secrets::Identity::generate().signer();
         users::set_key(tx, UserId(1), other.key(), (UserId(1), at(0)))
     });
