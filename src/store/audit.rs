@@ -292,7 +292,7 @@ pub(super) fn last_state_of(
 
 /// Whether the last event is signed with a key of its actor's, or is this program's own where nothing is signed yet.
 ///
-/// Whose keys are whose is taken from the table here: that a log is whole, [`verify`] tells.
+/// Whose keys are whose is taken from the table here: that a log is whole, [`mod@verify`] tells.
 fn is_vouched_for(sql: &Connection, last: &Last) -> Result<bool> {
     let Some(signer) = &last.signer else {
         let signed = "SELECT 1 FROM audit WHERE signer IS NOT NULL LIMIT 1";

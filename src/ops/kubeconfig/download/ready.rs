@@ -218,7 +218,7 @@ fn half_done(app: &App, case: &Asked, request: EventSeq, error: Error) -> Error 
     }
 }
 
-/// Mints and records, and [`deliver`] writes and records: in this order, so that no token is in
+/// Mints and records, and `deliver` writes and records: in this order, so that no token is in
 /// anybody's hands before the store knows until when it lives.
 async fn mint(
     app: &App,
