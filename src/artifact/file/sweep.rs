@@ -46,7 +46,11 @@ pub(super) fn sweep_open(dir: &OwnedFd) {
     };
     for entry in entries.flatten() {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if is_random(name) && is_orphan(dir, name) {
+        if !is_random(name) {
+            continue;
+        }
+        // Its lock is held until it is gone: a writer that waited for it then sees that it is.
+        if let Some(_locked) = orphan(dir, name) {
             // Somebody else may have been faster.
             let _ = fs::unlinkat(dir, name, AtFlags::empty());
         }
@@ -63,18 +67,15 @@ fn is_random(name: &OsStr) -> bool {
     })
 }
 
-/// Whether a file is ours, has no other name, and nobody who lives is writing it. Looks at the open
-/// file; a link is not followed, and a FIFO is not waited for.
-fn is_orphan(dir: &OwnedFd, name: &OsStr) -> bool {
+/// A file that is ours, has no other name, and that nobody who lives is writing: locked. Looks at the
+/// open file; a link is not followed, and a FIFO is not waited for.
+fn orphan(dir: &OwnedFd, name: &OsStr) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = fs::openat(dir, name, flags, Mode::empty()) else {
-        return false;
-    };
-    let Ok(stat) = fs::fstat(&file) else {
-        return false;
-    };
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+    let file = fs::openat(dir, name, flags, Mode::empty()).ok()?;
+    let stat = fs::fstat(&file).ok()?;
+    let is_orphan = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && stat.st_uid == geteuid().as_raw()
         && stat.st_nlink == 1
-        && fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        && fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    is_orphan.then_some(file)
 }
