@@ -93,5 +93,9 @@ async fn copy(args: CopyArgs, context: &mut Context<'_>) -> Result<(), Failure> 
         "set KUBEGRANT_STORE to `{}` wherever kubegrant runs",
         done.to
     ));
+    context.output.hint(&format!(
+        "`{}` still holds what was in it: destroy it when the new one has a backup",
+        done.from
+    ));
     Ok(())
 }
