@@ -95,7 +95,8 @@ fn place_kind(error: &store::Error) -> (Kind, String) {
     match error {
         E::Away { .. } => (
             Kind::Unreachable,
-            "is the database up, and reached from here? nothing was changed that was not said"
+            "is the database up, and reached from here? whether the last change was recorded, `kubegrant \
+             status` and `kubegrant audit list` say when it is"
                 .to_owned(),
         ),
         E::NotLetIn { .. } => (

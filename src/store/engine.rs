@@ -38,6 +38,9 @@ pub(crate) enum Error {
     /// A statement that gives a row gave none.
     #[error("no row")]
     NoRow,
+    /// A statement of the transaction failed, and nothing of it was kept.
+    #[error("a statement of this transaction failed, and nothing of it was kept")]
+    Aborted,
     /// A value could not be made.
     #[error("a value cannot be written: {0}")]
     Unwritable(String),
@@ -94,9 +97,11 @@ impl Error {
         match self {
             Self::Sqlite(error) => sqlite::failure(error),
             Self::Database { failure, .. } => *failure,
-            Self::Value { .. } | Self::NoRow | Self::Unwritable(_) | Self::OtherKind => {
-                Failure::Other
-            }
+            Self::Value { .. }
+            | Self::NoRow
+            | Self::Aborted
+            | Self::Unwritable(_)
+            | Self::OtherKind => Failure::Other,
         }
     }
 }
@@ -123,7 +128,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 enum Engine {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 /// A table, an index or a trigger, and the text that made it.
@@ -175,7 +180,7 @@ impl Connection {
     /// Connects to a database.
     pub(super) fn connect(database: &Database) -> Result<Self> {
         Ok(Self {
-            engine: Engine::Postgres(Postgres::connect(database)?),
+            engine: Engine::Postgres(Box::new(Postgres::connect(database)?)),
         })
     }
 

@@ -2,10 +2,14 @@
 
 mod server;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use kubegrant_sandbox::{Action, Gate};
 use server::Server;
 
 use crate::home::{Home, Ran};
+use crate::serving::{key, port};
 
 /// A home whose store is a database of its own; `None` where PostgreSQL is not at hand.
 fn home() -> Option<(&'static Server, String, Home)> {
@@ -446,4 +450,45 @@ fn two_operators_on_two_machines_share_one_state() {
         let (good, answer) = server.psql(&name, &format!("SET ROLE kubegrant_app; {sql}"));
         assert!(!good, "{sql}: {answer}");
     }
+}
+
+#[test]
+fn a_server_goes_on_when_its_database_was_restarted() {
+    let Some((server, name, home)) = home() else {
+        return;
+    };
+    on(&home, &PEOPLE[..1]);
+    let desk = key(&home, "desk");
+    on(
+        &home,
+        &[&format!("user add desk --role server --key {desk}")],
+    );
+    let (port, beside) = (port(), port());
+    let serving = home.start(&format!(
+        "serve --identity desk.identity --listen 127.0.0.1:{port} --public-url https://localhost:{port} \
+         --self-signed --metrics-listen 127.0.0.1:{beside}"
+    ));
+    let is_ready = |_: &Home| {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", beside)) else {
+            return false;
+        };
+        let request = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let mut answer = String::new();
+        let asked = stream
+            .write_all(request)
+            .and_then(|()| stream.read_to_string(&mut answer));
+        asked.is_ok() && answer.starts_with("HTTP/1.1 200")
+    };
+    home.wait_until("the server is ready", is_ready);
+    let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()";
+    let ended = format!("{ended} AND usename = '{name}'");
+    let (good, answer) = server.psql("postgres", &ended);
+    assert!(good && answer.trim() != "0", "{answer}");
+    let left = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{name}'");
+    home.wait_until("they ended", |_| {
+        server.psql("postgres", &left).1.trim() == "0"
+    });
+    home.wait_until("it is ready again", is_ready);
+    serving.signal(rustix::process::Signal::TERM);
+    drop(serving.finish());
 }

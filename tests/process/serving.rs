@@ -30,7 +30,7 @@ const PODS: &str = "/api/v1/namespaces/default/pods";
 const PORTS: std::ops::Range<u16> = 12_000..30_000;
 
 /// A port that nobody listens at, and that nobody else of these tests was given.
-fn port() -> u16 {
+pub(crate) fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let many = PORTS.end - PORTS.start;
     let own = u16::try_from(std::process::id() % u32::from(many)).expect("it is smaller");
@@ -261,7 +261,7 @@ impl Server<'_> {
 }
 
 /// Makes an identity for somebody; gives its public half.
-fn key(home: &Home, user: &str) -> String {
+pub(crate) fn key(home: &Home, user: &str) -> String {
     let identity = age::x25519::Identity::generate();
     home.write(
         &format!("{user}.identity"),

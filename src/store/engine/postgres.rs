@@ -43,7 +43,9 @@ pub(super) type Row<'a> = &'a tokio_postgres::Row;
 /// A connection to a database.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    client: Client,
+    /// Where it leads: one that is gone is opened anew by the next transaction.
+    database: Database,
+    client: RefCell<Client>,
     /// Statements in the words of PostgreSQL.
     texts: RefCell<HashMap<String, Arc<str>>>,
     /// Counts the statements that may have changed something.
@@ -52,6 +54,8 @@ pub(super) struct Postgres {
     seen: Cell<Option<i64>>,
     /// Whether a transaction has begun.
     is_open: Cell<bool>,
+    /// Whether a statement of it failed: nothing of it will be kept.
+    is_broken: Cell<bool>,
     /// Of which version the tables and triggers were found to be as they should.
     intact_at: Cell<Option<i64>>,
 }
@@ -172,11 +176,13 @@ impl Postgres {
     /// Connects.
     pub(super) fn connect(database: &Database) -> Result<Self> {
         Ok(Self {
-            client: connect::client(database)?,
+            client: RefCell::new(connect::client(database)?),
+            database: database.clone(),
             texts: RefCell::default(),
             changes: Cell::new(0),
             seen: Cell::new(None),
             is_open: Cell::new(false),
+            is_broken: Cell::new(false),
             intact_at: Cell::new(None),
         })
     }
@@ -208,7 +214,24 @@ impl Postgres {
         if !is_look {
             self.changes.set(self.changes.get() + 1);
         }
-        Ok(block_on(self.client.query_typed_raw(&text, given))?)
+        self.judged(block_on(self.client.borrow().query_typed_raw(&text, given)))
+    }
+
+    /// Notes that a statement failed, and all of its transaction with it.
+    fn judged<T>(&self, answer: std::result::Result<T, Failed>) -> Result<T> {
+        Ok(answer.inspect_err(|_| self.is_broken.set(true))?)
+    }
+
+    /// Connects anew where the connection is gone: the server was restarted, say, since somebody last
+    /// asked. Whatever was found to be right is looked at again.
+    fn ensure_connected(&self) -> Result<()> {
+        if self.client.borrow().is_closed() {
+            self.client.replace(connect::client(&self.database)?);
+            self.changes.set(self.changes.get() + 1);
+            self.intact_at.set(None);
+            self.seen.set(None);
+        }
+        Ok(())
     }
 
     pub(super) fn each<E: From<Error>>(
@@ -218,7 +241,7 @@ impl Postgres {
         mut with: impl FnMut(Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
     ) -> std::result::Result<(), E> {
         let mut rows = pin!(self.sent(sql, values)?);
-        while let Some(row) = block_on(rows.try_next()).map_err(Error::from)? {
+        while let Some(row) = self.judged(block_on(rows.try_next()))? {
             if with(&row)?.is_break() {
                 break;
             }
@@ -228,17 +251,19 @@ impl Postgres {
 
     pub(super) fn execute(&self, sql: &str, values: &Values<'_>) -> Result<usize> {
         let mut rows = pin!(self.sent(sql, values)?);
-        while block_on(rows.try_next())?.is_some() {}
+        while self.judged(block_on(rows.try_next()))?.is_some() {}
         let changed = rows.rows_affected().unwrap_or_default();
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         self.changes.set(self.changes.get() + 1);
-        Ok(block_on(self.client.batch_execute(sql))?)
+        self.judged(block_on(self.client.borrow().batch_execute(sql)))
     }
 
     pub(super) fn begin(&self, mode: Mode) -> Result<()> {
+        self.ensure_connected()?;
+        self.is_broken.set(false);
         // A connection of a pooler is whose it was before: all that matters is said anew.
         let settings = format!(
             "SET LOCAL search_path = {SCHEMA}, pg_catalog, pg_temp;
@@ -249,8 +274,11 @@ impl Postgres {
             Mode::Read => {
                 format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings}")
             }
+            // What was committed is on a disk, whatever the server is set to.
             Mode::Write => format!(
                 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {settings}
+                 SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+                   WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
                  SELECT pg_catalog.pg_advisory_xact_lock({WRITERS}, 0);
                  CREATE TEMPORARY TABLE IF NOT EXISTS touched
                    (name text, part text, image text, sign bigint) ON COMMIT DELETE ROWS;
@@ -268,7 +296,10 @@ impl Postgres {
 
     pub(super) fn commit(&self) -> Result<()> {
         self.seen.set(None);
-        // A transaction that failed answers a commit with a rollback: the statement that failed told.
+        if self.is_broken.get() {
+            // It would answer with a rollback, and call that well: whoever passed over a failure hears of it here.
+            return Err(Error::Aborted);
+        }
         self.batch("COMMIT")?;
         self.is_open.set(false);
         Ok(())
