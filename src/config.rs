@@ -1,9 +1,11 @@
-//! Where things are: store and identity, from flags, the environment, and XDG's defaults.
+//! Where things are: store and identity, from flags, the environment, a file of settings, and XDG's defaults.
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::artifact::file::{FileError, read_private};
 use crate::domain::name::UserRef;
 use crate::domain::place::{AddressError, Database, Password, Place};
 use crate::env::Env;
@@ -37,8 +39,21 @@ pub(crate) struct Config {
     pub(crate) identity: IdentitySource,
     /// The user to act as.
     pub(crate) acting_as: Option<UserRef>,
+    /// Whether somebody said where the store is.
+    pub(crate) is_store_named: bool,
     /// Whether a store's database need not prove who it is.
     pub(crate) insecure_store: bool,
+}
+
+/// The largest file of settings that is read, in bytes.
+const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+
+/// The file of settings: it may hold a password, and is shown nowhere.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// The store: a file, of the folder of this one, or the address of a database.
+    store: Option<String>,
 }
 
 /// Why the places are unknown.
@@ -53,6 +68,17 @@ pub(crate) enum Error {
     /// The store's address is none.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The file of settings cannot be used.
+    #[error("cannot use the settings")]
+    SettingsFile(#[source] FileError),
+    /// The file of settings is not one.
+    #[error("`{}`: line {line} is not `store = \"PLACE\"`", path.display())]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
     /// Neither flags nor variables nor HOME say.
     #[error("no home directory: set HOME, or say where with `{flag}`")]
     NoHome {
@@ -68,9 +94,9 @@ impl Config {
         Self::new(env, Options { store, ..options })
     }
 
-    /// Works out the places: flag, then variable, then XDG's default.
+    /// Works out the places: flag, then variable, then the file of settings, then XDG's default.
     pub(crate) fn new(env: &Env, options: Options) -> Result<Self, Error> {
-        let store = place(env, &options)?;
+        let (store, is_store_named) = place(env, &options)?;
         let file = options
             .identity
             .or_else(|| env.path_variable("KUBEGRANT_IDENTITY_FILE"));
@@ -86,6 +112,7 @@ impl Config {
         };
         Ok(Self {
             insecure_store: options.insecure_store,
+            is_store_named,
             store,
             identity,
             acting_as: options.acting_as,
@@ -93,22 +120,43 @@ impl Config {
     }
 }
 
-/// Where the store is: flag, then variable, then XDG's default.
-fn place(env: &Env, options: &Options) -> Result<Place, Error> {
-    let named = options
-        .store
-        .clone()
-        .or_else(|| env.path_variable("KUBEGRANT_STORE"));
-    let Some(named) = named else {
-        let usual = env.data_dir().map(|dir| dir.join("store.db"));
-        return usual
-            .map(Place::File)
-            .ok_or(Error::NoHome { flag: "--store" });
-    };
-    if options.store.is_some() {
-        return place_of(env, &named, options.insecure_store);
+/// Where the store is, and whether somebody said so.
+fn place(env: &Env, options: &Options) -> Result<(Place, bool), Error> {
+    if let Some(named) = &options.store {
+        let place = place_of(env, named, options.insecure_store)?;
+        return Ok((place, true));
     }
-    read_place(env, &named, options.insecure_store)
+    if let Some(named) = env.path_variable("KUBEGRANT_STORE") {
+        let place = read_place(env, &env.current_dir, &named, options.insecure_store)?;
+        return Ok((place, true));
+    }
+    if let Some(folder) = env.config_dir()
+        && let Some(named) = Settings::read(&folder)?.store
+    {
+        let place = read_place(env, &folder, Path::new(&named), options.insecure_store)?;
+        return Ok((place, true));
+    }
+    let usual = env.data_dir().map(|dir| dir.join("store.db"));
+    let usual = usual.ok_or(Error::NoHome { flag: "--store" })?;
+    Ok((Place::File(usual), false))
+}
+
+impl Settings {
+    /// Reads them from the folder of settings, if they are there.
+    fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("config.toml");
+        if !matches!(path.try_exists(), Ok(true)) {
+            return Ok(Self::default());
+        }
+        let bytes = read_private(&path, SETTINGS_BYTES_MAX).map_err(Error::SettingsFile)?;
+        let garbled = |at: usize| Error::Settings {
+            path: path.clone(),
+            line: bytes.iter().take(at).filter(|byte| **byte == b'\n').count() + 1,
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| garbled(error.valid_up_to()))?;
+        // The library's own words could show what stands there.
+        toml::from_str(text).map_err(|error| garbled(error.span().map_or(0, |span| span.start)))
+    }
 }
 
 /// A place that an argument names, where no password may stand.
@@ -119,12 +167,13 @@ pub(crate) fn place_of(env: &Env, named: &Path, insecure: bool) -> Result<Place,
     {
         return Err(Error::PasswordInArguments);
     }
-    read_place(env, named, insecure)
+    read_place(env, &env.current_dir, named, insecure)
 }
 
-fn read_place(env: &Env, named: &Path, insecure: bool) -> Result<Place, Error> {
+/// A place as it is written; a file is one of `folder`.
+fn read_place(env: &Env, folder: &Path, named: &Path, insecure: bool) -> Result<Place, Error> {
     match named.to_str().filter(|text| Place::is_address(text)) {
-        None => Ok(Place::File(env.current_dir.join(named))),
+        None => Ok(Place::File(folder.join(named))),
         Some(text) => Ok(Place::Database(Box::new(database(env, text, insecure)?))),
     }
 }

@@ -118,7 +118,11 @@ impl From<server::Error> for Failure {
 
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
-        Self::new(Kind::Usage, error, "")
+        let (kind, hint) = match &error {
+            config::Error::SettingsFile(inner) => (file_kind(inner), file_hint(inner)),
+            _ => (Kind::Usage, String::new()),
+        };
+        Self::new(kind, error, hint)
     }
 }
 

@@ -54,7 +54,7 @@
 //! | `provider` | `domain`, `secrets`, `kubernetes` | a token in an error |
 //! | `oidc` | `domain`, `secrets`, `kubernetes` (whom TLS trusts) | an address that a token names |
 //! | `nodes` | `domain`, `env`, `secrets` | a private key on disk or in an argument |
-//! | `config` | `domain`, `env` | |
+//! | `config` | `domain`, `env`, `artifact` (settings are read as private files are) | |
 //! | `session` | `domain`, `env`, `config`, `secrets`, `store`, `kubernetes`, `artifact` (identities are read as private files are) | decisions |
 //! | `ops` | `domain`, `config`, `session`, `store`, `kubernetes`, `provider`, `oidc` (what a login is told by), `nodes`, `secrets`, `artifact` | clap, formats, questions, printing |
 //! | `output` | `domain`, `env` | secrets, SQL |
@@ -77,7 +77,6 @@
 //! | `age`, `curve25519_dalek`, `ed25519_dalek` | `secrets` |
 //! | `directories` | `env` |
 //! | `axum`, `maud`, `tokio_rustls`, `rcgen` | `server` |
-//! | `toml` | `client` |
 //! | `comfy_table` | `output` |
 //! | `strsim` | `domain` |
 //! | `thread_local` | `session` |

@@ -63,10 +63,10 @@ pub(super) fn server(cli: &Cli, env: &Env) -> Result<Option<Server>, Failure> {
     let asked = cli.global.host.clone();
     let asked = asked.or_else(|| env.variable("KUBEGRANT_HOST").map(str::to_owned));
     if asked.is_none() {
-        let config = Config::new(env, cli.global.options());
-        let named = cli.global.store.is_some() || env.path_variable("KUBEGRANT_STORE").is_some();
-        let is_here = config.is_ok_and(|it| it.store.may_be_there());
-        if named || is_here {
+        // Whatever is wrong with it, the command says.
+        let is_here = Config::new(env, cli.global.options())
+            .map_or(true, |it| it.is_store_named || it.store.may_be_there());
+        if is_here {
             return Ok(None);
         }
     }

@@ -65,6 +65,7 @@ mod served;
 mod served_tried;
 mod server;
 mod servers;
+mod settings;
 mod shards;
 mod share;
 mod shell;
