@@ -291,6 +291,7 @@ fn dispatch(
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
     let own = || Arc::new(App::new(&env, &config.store));
+    let is_own = app.is_none();
     let app = app.map_or_else(own, Arc::clone);
     if config.store.is_insecure() {
         output.warn(
@@ -339,6 +340,9 @@ fn dispatch(
         output.warn(&format!(
             "the head of the audit log could not be kept on this machine: {error}"
         ));
+    }
+    if is_own && let Some(about) = session.keep_names() {
+        store::warn_of_role(&about, output);
     }
     done
 }

@@ -6,6 +6,7 @@ mod given;
 mod head;
 mod keyring;
 mod locks;
+mod names;
 mod operator;
 mod shells;
 
@@ -14,21 +15,19 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::artifact::file::{FileError, read_private};
+use crate::artifact::file::FileError;
 use crate::config::{Config, IdentitySource};
-use crate::domain::access::{self, Access};
 use crate::domain::action::Action;
 use crate::domain::cluster::Cluster;
 use crate::domain::installation::InstallationId;
 use crate::domain::name::UserRef;
-use crate::domain::policy;
 use crate::domain::sealed::SealedSecret;
 use crate::domain::user::User;
 use crate::env::Env;
 use crate::kubernetes::connection::Connection;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::secrets::{Identity, IdentityError, OpenError, SecretString, Signer};
-use crate::store::{self, ReadTxn, Store};
+use crate::store::{self, ReadTxn};
 use zeroize::Zeroizing;
 
 pub(crate) use app::{App, CLUSTERS_AT_ONCE};
@@ -36,6 +35,7 @@ pub(crate) use given::{Given, is_stream};
 pub(crate) use head::{Known, NoHead, Note};
 pub(crate) use keyring::{ClusterLogin, record_name};
 pub(crate) use locks::Lock;
+pub(crate) use names::NameKind;
 use operator::operator_login;
 pub(crate) use operator::operator_text;
 pub(crate) use shells::{FILES as SHELL_FILES, FOLDER as SHELL_FOLDER, ShellLife};
@@ -166,17 +166,6 @@ impl Principal {
     }
 }
 
-/// What is completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NameKind {
-    /// Clusters.
-    Cluster,
-    /// Projects.
-    Project,
-    /// Users.
-    User,
-}
-
 /// Where somebody acts: their directory, variables, terminal and streams.
 pub(crate) struct Workspace {
     /// The world around.
@@ -240,70 +229,6 @@ impl Session {
             notes: RefCell::default(),
             action: Cell::new(None),
         }
-    }
-
-    /// The names of clusters, projects or users that the identity's holder may see, with a word about each:
-    /// for completion, so quick, silent, and nothing on any error.
-    pub(crate) fn names(env: &Env, config: &Config, kind: NameKind) -> Vec<(String, String)> {
-        let look = || -> Option<Vec<(String, String)>> {
-            // A database is never waited for.
-            let store = Store::peek(config.store.file()?).ok()?;
-            let bytes = match &config.identity {
-                IdentitySource::Variable(text) => Zeroizing::new(text.as_bytes().to_vec()),
-                IdentitySource::File(path) => read_private(path, IDENTITY_BYTES_MAX).ok()?,
-            };
-            let mut silent = |what: &str| {
-                Err(IdentityError::PassphraseNeeded {
-                    what: what.to_owned(),
-                })
-            };
-            let key = Identity::parse_bytes(&bytes, &mut silent)
-                .ok()?
-                .recipient()
-                .to_string();
-            let found: store::Result<_> = store.read(|tx| {
-                let Some(user) = store::users::find_by_key_unchecked(tx, &key)? else {
-                    return Ok(vec![]);
-                };
-                if !user.active {
-                    return Ok(vec![]);
-                }
-                if kind == NameKind::Project {
-                    return project_names(tx, &user);
-                }
-                let sees_all = user.role.is_admin();
-                if kind == NameKind::User {
-                    return if sees_all {
-                        store::users::names(tx)
-                    } else {
-                        Ok(vec![(user.name.to_string(), user.role.to_string())])
-                    };
-                }
-                if sees_all {
-                    let through = Access::Full(user.role).path();
-                    let names = store::clusters::names(tx)?.into_iter();
-                    return Ok(names.map(|name| (name, through.to_owned())).collect());
-                }
-                let mut names = Vec::new();
-                for cluster in store::clusters::maybe_seen_by(tx, user.id)? {
-                    let grant = store::grants::find(tx, cluster.id, user.id)?;
-                    let bound = store::bindings::any(tx, cluster.id, user.id)?;
-                    let access = access::effective(&user, &cluster, grant.as_ref(), env.now())
-                        .or_bound(&user, bound);
-                    let project = match cluster.project {
-                        Some(project) => store::projects::role_of(tx, project, user.id)?,
-                        None => None,
-                    };
-                    if policy::sees(access, project) {
-                        let (_, path) = access::strongest(access, project);
-                        names.push((cluster.name.to_string(), path.to_owned()));
-                    }
-                }
-                Ok(names)
-            });
-            found.ok()
-        };
-        look().unwrap_or_default()
     }
 
     /// Asks nobody for a passphrase from here on: the terminal is somebody else's.
@@ -479,20 +404,6 @@ impl Session {
         }
         .map_err(failed)
     }
-}
-
-/// The projects that a user may see, with what they are in each.
-fn project_names(tx: &ReadTxn<'_>, user: &User) -> store::Result<Vec<(String, String)>> {
-    let roles = store::projects::roles(tx)?;
-    let projects = store::projects::list(tx)?.into_iter();
-    Ok(projects
-        .filter_map(|project| {
-            let role = roles.get(&(project.id, user.id)).copied();
-            let word = role.map(|role| role.to_string());
-            policy::sees_project(user, role)
-                .then(|| (project.name.to_string(), word.unwrap_or_default()))
-        })
-        .collect())
 }
 
 fn nofollow() -> i32 {

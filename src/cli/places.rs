@@ -29,8 +29,20 @@ pub(crate) const FILES: &[(&str, &str)] = &[
          0700. What others could have written there is not believed; it may be removed at any time.",
     ),
     (
+        "$XDG_CONFIG_HOME/kubegrant/config.toml",
+        "Settings. One line, `store = \"PLACE\"`, says which store is used where neither `--store` nor \
+         KUBEGRANT_STORE does: a file, or the address of a PostgreSQL database, in which a password may \
+         stand. Mode 0600.",
+    ),
+    (
         "$XDG_CONFIG_HOME/kubegrant/hosts.toml",
         "The servers that one logged in to, and what proves them. No secret.",
+    ),
+    (
+        "$XDG_RUNTIME_DIR/kubegrant/names-*",
+        "The names that completion offers where the store is a database, which it never asks; else in \
+         $XDG_CACHE_HOME/kubegrant. Kept by each command that changes something, and every 10 minutes. \
+         Mode 0600; it may be removed at any time.",
     ),
     (
         "$XDG_RUNTIME_DIR/kubegrant/session-*",

@@ -7,6 +7,7 @@ use super::global::DryRunArgs;
 use super::views::store::{MovedView, StoreView};
 use crate::error::Failure;
 use crate::ops;
+use crate::output::Output;
 
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum StoreCommand {
@@ -64,16 +65,19 @@ fn show(context: &mut Context<'_>) -> Result<(), Failure> {
     if let Some(database) = &store.database
         && !database.could.is_empty()
     {
-        context.output.warn(&format!(
-            "role '{}' could change the log of this store: {}",
-            database.role,
-            database.could.join(", ")
-        ));
-        context
-            .output
-            .hint("`kubegrant store roles` prints roles that cannot");
+        warn_of_role(database, context.output);
     }
     Ok(())
+}
+
+/// Says what a database's role could do to the log that it should not.
+pub(super) fn warn_of_role(database: &ops::storage::About, output: &mut Output) {
+    output.warn(&format!(
+        "role '{}' could change the log of this store: {}",
+        database.role,
+        database.could.join(", ")
+    ));
+    output.hint("`kubegrant store roles` prints roles that cannot");
 }
 
 async fn copy(args: CopyArgs, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -90,7 +94,8 @@ async fn copy(args: CopyArgs, context: &mut Context<'_>) -> Result<(), Failure> 
         done.to
     ));
     context.output.hint(&format!(
-        "set KUBEGRANT_STORE to `{}` wherever kubegrant runs",
+        "wherever kubegrant runs, set KUBEGRANT_STORE to `{}`, or write it into its config.toml (see \
+         `kubegrant help files`)",
         done.to
     ));
     context.output.hint(&format!(

@@ -7,8 +7,9 @@ use crate::domain::audit::{Head, Phase};
 use crate::domain::place::Place;
 use crate::domain::policy::OrganizationAction;
 use crate::session::Session;
+pub(crate) use crate::store::About;
 use crate::store::audit::Verdict;
-use crate::store::{self, About, Store, integrity, transfer};
+use crate::store::{self, Store, integrity, transfer};
 
 /// What is known of the store.
 #[derive(Debug)]

@@ -111,6 +111,11 @@ impl App {
         self.stores.get_or_try(open)
     }
 
+    /// The store, if this thread has opened it.
+    pub(super) fn opened_store(&self) -> Option<&Store> {
+        self.stores.get()
+    }
+
     /// Has the store opened to be moved, from its first use on: also one that was not moved to the end.
     pub(crate) fn moves_store(&self) {
         self.moves.store(true, Ordering::Relaxed);

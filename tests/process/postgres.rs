@@ -1,5 +1,6 @@
 //! The store in PostgreSQL: the same program, the same promises, several machines.
 
+mod known;
 mod server;
 
 use std::io::{Read as _, Write as _};
