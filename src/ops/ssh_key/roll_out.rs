@@ -270,18 +270,17 @@ impl Work<'_> {
                     // Also where nobody knew: it is there, and must go.
                     store::ssh_keys::want_on_node(tx, &gone, now())?;
                 }
-                if outcome.still_accepts || known.is_some() {
+                // That it is gone, and since when, may be recorded already.
+                if outcome.still_accepts || known.is_some_and(NodeKey::may_hold) {
                     store::ssh_keys::set_node(tx, &gone)?;
-                    if outcome.still_accepts || known.is_some_and(NodeKey::may_hold) {
-                        let print = &old.pair.fingerprint;
-                        let detail = if outcome.still_accepts {
-                            format!("node {node} still accepts {print}")
-                        } else {
-                            format!("the line of {print} is gone from node {node}")
-                        };
-                        let journal = self.journal;
-                        journal.record(self.session, tx, Phase::Done, detail, None)?;
-                    }
+                    let print = &old.pair.fingerprint;
+                    let detail = if outcome.still_accepts {
+                        format!("node {node} still accepts {print}")
+                    } else {
+                        format!("the line of {print} is gone from node {node}")
+                    };
+                    let journal = self.journal;
+                    journal.record(self.session, tx, Phase::Done, detail, None)?;
                 }
                 Ok::<_, store::Error>(())
             })?;
