@@ -147,10 +147,6 @@ impl From<session::Error> for Failure {
             ),
             E::UnknownUser { .. } => (Kind::NotFound, "run `kubegrant user list`".to_owned()),
             E::Lock { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
-            E::LockLost { .. } => (
-                Kind::Pending,
-                "run `kubegrant reconcile`: what was decided stands".to_owned(),
-            ),
             E::Locked { .. } => (Kind::State, "try again when it is done".to_owned()),
             E::NotForYou(secret) => (Kind::Denied, help_with(secret)),
             E::NotServed { cluster } => (

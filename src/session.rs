@@ -106,14 +106,6 @@ pub(crate) enum Error {
         /// How long it was waited for.
         seconds: u64,
     },
-    /// The connection that kept the lock is gone.
-    #[error(
-        "the lock of cluster '{cluster}' was lost: the connection to the store's database broke"
-    )]
-    LockLost {
-        /// Which cluster.
-        cluster: String,
-    },
     /// The identity does not open a secret.
     #[error("your key does not open the {} of cluster '{}'", .0.noun(), .0.on)]
     NotForYou(SealedSecret),

@@ -15,6 +15,10 @@ pub(super) fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String
             Kind::Unreachable,
             "a change may have happened; run it again when it answers".to_owned(),
         ),
+        E::LockLost => (
+            Kind::Pending,
+            "run `kubegrant reconcile`: what was decided stands".to_owned(),
+        ),
         E::Tls { fault, .. } => (Kind::Unsafe, fault.hint().to_owned()),
         E::Setup(SetupError::NoRuntime { .. }) => (Kind::Internal, String::new()),
         E::Setup(_) => (

@@ -109,6 +109,7 @@ fn cluster_kind(error: &ClusterError, cluster: &str) -> (Kind, String) {
         | E::Terminating { .. }
         | E::AlreadyExists { .. }
         | E::Conflict { .. }
+        | E::LockLost
         | E::Inconsistent { .. } => (Kind::State, "try again in a moment".to_owned()),
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Connection {
     pub(super) is_issuer: bool,
     /// Whether lists of the levels stay where nobody is on them any more.
     pub(super) keeps_lists: bool,
+    /// Asked before each batch of what is given.
+    still_held: Option<StillHeld>,
     again: Option<Again>,
     /// Where it leads.
     endpoint: Option<Endpoint>,
@@ -62,6 +64,9 @@ impl std::fmt::Debug for Connection {
         f.debug_struct("Connection").finish_non_exhaustive()
     }
 }
+
+/// Whether whoever works on a cluster still has its lock.
+pub(crate) type StillHeld = Arc<dyn Fn() -> bool + Send + Sync>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,6 +115,7 @@ impl Connection {
             homes: &[Home::Own],
             is_issuer: false,
             keeps_lists: false,
+            still_held: None,
             again: None,
             endpoint: None,
             by_certificate: false,
@@ -121,6 +127,20 @@ impl Connection {
     pub(crate) fn with_marks(mut self, marks: Marks) -> Self {
         self.marks = Arc::new(marks);
         self
+    }
+
+    /// Gives nothing where the cluster's lock is lost: somebody else may have it by then, and know better.
+    pub(crate) fn giving_while(mut self, still_held: Option<StillHeld>) -> Self {
+        self.still_held = still_held;
+        self
+    }
+
+    /// Refuses to give where the lock is lost.
+    pub(super) fn must_hold(&self) -> Result<(), Error> {
+        match &self.still_held {
+            Some(still_held) if !still_held() => Err(Error::LockLost),
+            _ => Ok(()),
+        }
     }
 
     /// Looks at the accounts that an issuer may handle too.

@@ -187,6 +187,9 @@ pub(crate) enum Error {
     /// Our namespace is not there any more.
     #[error("namespace '{0}' is gone from the cluster, and every account of ours with it")]
     NamespaceGone(&'static str),
+    /// The store's database no longer keeps the lock of the cluster, and nothing more is given.
+    #[error("the lock was lost: the connection to the store's database broke")]
+    LockLost,
     /// The thing is being deleted.
     #[error("{what} is being deleted")]
     Terminating {

@@ -22,6 +22,8 @@ use crate::domain::power::RoleRef;
 
 /// How many calls run at once, over one HTTP/2 connection.
 pub(super) const CONCURRENCY: usize = 32;
+/// How many things are given before it is asked again whether the cluster's lock still stands.
+const GIVEN_AT_ONCE: usize = 256;
 /// How often a plan is made anew when the cluster changed under it.
 const ROUNDS_MAX: usize = 5;
 
@@ -165,7 +167,25 @@ async fn apply(connection: &Connection, plan: &Plan) -> Vec<(Step, Result<(), Er
         .give
         .iter()
         .filter(|step| !failed.contains(&step.object()));
-    results.extend(run(connection, give).await);
+    results.extend(given(connection, give).await);
+    results
+}
+
+/// Carries out steps that give, batch by batch, as long as the lock is held.
+async fn given(
+    connection: &Connection,
+    steps: impl Iterator<Item = &Step>,
+) -> Vec<(Step, Result<(), Error>)> {
+    let steps: Vec<&Step> = steps.collect();
+    let mut results = Vec::new();
+    for batch in steps.chunks(GIVEN_AT_ONCE) {
+        let first = batch.iter().take(1).map(|step| (*step).clone());
+        if let (Some(step), Err(lost)) = (first.last(), connection.must_hold()) {
+            results.push((step, Err(lost)));
+            break;
+        }
+        results.extend(run(connection, batch.iter().copied()).await);
+    }
     results
 }
 

@@ -146,6 +146,7 @@ impl Connection {
         ttl_seconds: i64,
         bound_object_ref: Option<BoundObjectReference>,
     ) -> Result<Minted, Error> {
+        self.must_hold()?;
         let what = format!("a token of account '{account}'");
         let request = TokenRequest {
             spec: TokenRequestSpec {

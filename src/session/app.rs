@@ -145,7 +145,10 @@ impl App {
     ) -> Result<Connection, ClusterError> {
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, Login::Token(secret.clone()), installation)?;
-        let connection = connection.with_marks(cluster.marks.clone()).with_issuer();
+        let connection = connection
+            .with_marks(cluster.marks.clone())
+            .with_issuer()
+            .giving_while(self.still_held(cluster.id));
         Ok(connection.with_heads_of(secret, &cluster.kube_system_uid))
     }
 
@@ -163,7 +166,9 @@ impl App {
         };
         let endpoint = self.endpoint(&cluster.address)?;
         let connection = Connection::open(&endpoint, login, installation)?;
-        let mut connection = connection.with_marks(cluster.marks.clone());
+        let mut connection = connection
+            .with_marks(cluster.marks.clone())
+            .giving_while(self.still_held(cluster.id));
         if cluster.issuer.is_some() {
             connection = connection.with_users();
         }

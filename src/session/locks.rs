@@ -16,6 +16,7 @@ use crate::domain::cluster::{Cluster, ClusterId};
 use crate::domain::name::ClusterName;
 use crate::domain::place::{Database, Place};
 use crate::domain::text::hex;
+use crate::kubernetes::connection::StillHeld;
 use crate::store;
 
 /// How long to wait for another process that works on the same cluster.
@@ -82,9 +83,9 @@ impl HeldLocks {
         }
     }
 
-    fn of(&self, cluster: ClusterId) -> Option<Arc<store::Held>> {
+    fn of(&self, cluster: ClusterId) -> Option<Weak<store::Held>> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&cluster)?.upgrade()
+        all.get(&cluster).cloned()
     }
 }
 
@@ -106,15 +107,14 @@ impl App {
         Ok(lock)
     }
 
-    /// Refuses to go on where a database keeps the lock of a cluster, and the connection that had it is
-    /// gone: somebody else may work there by now. Asked before anything is given.
-    pub(crate) fn must_hold(&self, cluster: &Cluster) -> Result<(), Error> {
-        match self.held.of(cluster.id) {
-            Some(held) if !held.stands() => Err(Error::LockLost {
-                cluster: cluster.name.to_string(),
-            }),
-            _ => Ok(()),
-        }
+    /// Whether a lock that a database keeps of a cluster still stands: where the connection that had it is
+    /// gone, somebody else may work there by now.
+    pub(super) fn still_held(&self, cluster: ClusterId) -> Option<StillHeld> {
+        let held = self.held.of(cluster)?;
+        // What asks does not keep the lock.
+        Some(Arc::new(move || {
+            held.upgrade().is_none_or(|held| held.stands())
+        }))
     }
 
     /// Takes a cluster's lock if nobody has it.

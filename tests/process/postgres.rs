@@ -1,6 +1,7 @@
 //! The store in PostgreSQL: the same program, the same promises, several machines.
 
 mod known;
+mod lost;
 mod server;
 
 use std::io::{Read as _, Write as _};
@@ -286,7 +287,7 @@ fn who_lost_the_lock_gives_nothing_and_the_next_goes_on() {
     let lost = slow.finish();
     assert_eq!(lost.code, 6, "{lost}");
     assert!(
-        lost.stderr.contains("the lock of cluster 'dev' was lost"),
+        lost.stderr.contains("cluster 'dev': the lock was lost"),
         "{lost}"
     );
     assert_eq!(home.read("bob.conf"), None);

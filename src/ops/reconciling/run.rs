@@ -398,8 +398,6 @@ impl Reconciling<'_> {
         // What ended may have had a successor, which is not known by name here.
         let only = only.filter(|_| vanished.is_none());
         let look = look_for(desired, cluster, only);
-        // Somebody else may have the lock by now, and know better.
-        self.app.must_hold(cluster)?;
         let began = look.with_write.then(|| self.app.now());
         let reconciled = reconcile::reconcile(connection, desired, &look).await;
         match reconciled {
