@@ -84,6 +84,11 @@ suite_serving() {
     KUBEGRANT_PROOF=full cargo test --quiet --profile proof --test cli -- served_tried --nocapture
 }
 
+# 13. The store in PostgreSQL: the connection cut at every statement, and the lock lost at every request.
+suite_postgres() {
+    process postgres::cut postgres::lost
+}
+
 # 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler
 # are there, else by mutation of the same corpora. FUZZ_SECONDS is the time for each target.
 suite_fuzz() {

@@ -10,7 +10,7 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Deref};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::place::Database;
 pub(crate) use postgres::Held;
@@ -20,6 +20,15 @@ pub(super) use sqlite::{Open, WholeFile};
 pub(super) use value::{
     Damage, FromValue, Named, Params, ToValue, Value, ValueError, ValueRef, named_params,
 };
+
+/// The most values that one statement is given here.
+pub(super) const GIVEN_MAX: usize = 500;
+
+/// The places of so many values in a statement: `?1, ?2` …
+pub(super) fn places(count: usize) -> String {
+    let places: Vec<String> = (1..=count).map(|at| format!("?{at}")).collect();
+    places.join(", ")
+}
 
 /// A result of the database.
 pub(super) type Result<T> = std::result::Result<T, Error>;
@@ -50,6 +59,8 @@ pub(crate) enum Error {
     /// PostgreSQL failed, or is not there.
     #[error("{message}")]
     Database {
+        /// Where it is, once somebody was let in; without a password.
+        place: Option<PathBuf>,
         /// What it said.
         message: String,
         /// What kind of failure it was.
@@ -189,6 +200,11 @@ impl Connection {
         Ok(Self {
             engine: Engine::Sqlite(Sqlite::in_memory()?),
         })
+    }
+
+    /// Whether each statement is a journey: few that ask for more are better than many.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// What only a file can do.

@@ -183,7 +183,7 @@ pub(crate) enum Error {
     Silent,
     /// SQLite failed inside a transaction (the path is added on the way out).
     #[error("the store failed")]
-    Statement(#[from] engine::Error),
+    Statement(#[source] engine::Error),
 }
 
 /// Why a store cannot be written, in words; SQLite calls most of it an I/O error.
@@ -206,7 +206,10 @@ pub(super) fn named(path: &Path, error: Error) -> Error {
         return error;
     };
     let path = path.to_owned();
-    if let engine::Error::Database { message, failure } = source {
+    if let engine::Error::Database {
+        message, failure, ..
+    } = source
+    {
         return of_database(path, message, failure);
     }
     match source.failure() {
@@ -231,6 +234,21 @@ pub(super) fn named(path: &Path, error: Error) -> Error {
     }
 }
 
+impl From<engine::Error> for Error {
+    fn from(source: engine::Error) -> Self {
+        match source {
+            // In the middle of a transaction it is as gone as before its beginning.
+            engine::Error::Database {
+                place: Some(path),
+                message,
+                failure:
+                    failure @ (Failure::Away | Failure::Busy | Failure::Full | Failure::ReadOnly),
+            } => of_database(path, message, failure),
+            source => Self::Statement(source),
+        }
+    }
+}
+
 /// What happened to a database, by its kind.
 fn of_database(path: PathBuf, message: String, failure: Failure) -> Error {
     let why = message;
@@ -244,6 +262,7 @@ fn of_database(path: PathBuf, message: String, failure: Failure) -> Error {
         _ => Error::Sql {
             path,
             source: engine::Error::Database {
+                place: None,
                 message: why,
                 failure,
             },

@@ -303,22 +303,26 @@ fn relied(tx: &ReadTxn<'_>, scope: Scope) -> Result<Vec<Relied>> {
 
 /// More parts of one table than these are summed up in one look at all of it.
 const PARTS_FEW: usize = 1_000;
+/// More of them than these are asked for at once where each question is a journey.
+const PARTS_ALONE: usize = 1;
 
 /// Tables of which many parts are relied upon, with the parts.
 type Many = Vec<(&'static Guarded, BTreeSet<String>)>;
 
 /// Takes apart what is looked at part by part, and what all at once.
-fn gathered(relied_on: Vec<Relied>) -> (Vec<Relied>, Many) {
+fn gathered(relied_on: Vec<Relied>, few: usize) -> (Vec<Relied>, Many) {
     let mut parts: BTreeMap<&str, (&'static Guarded, BTreeSet<String>)> = BTreeMap::new();
     for (guarded, part) in &relied_on {
-        if let Some(part) = part {
+        if let Some(part) = part
+            && !guarded.is_second
+        {
             let of = parts
                 .entry(guarded.name)
                 .or_insert((guarded, BTreeSet::new()));
             of.1.insert(part.clone());
         }
     }
-    parts.retain(|_, (_, parts)| parts.len() > PARTS_FEW);
+    parts.retain(|_, (_, parts)| parts.len() > few);
     let mut others = relied_on;
     others.retain(|(guarded, part)| part.is_none() || !parts.contains_key(guarded.name));
     (others, parts.into_values().collect())
@@ -355,9 +359,18 @@ fn find_changed(
     };
     let is_once = scopes.contains(&Scope::Rows);
     let mut named: BTreeSet<&str> = BTreeSet::new();
-    let (relied_on, many) = gathered(relied_on);
+    let few = if sql.is_remote() {
+        PARTS_ALONE
+    } else {
+        PARTS_FEW
+    };
+    let (relied_on, many) = gathered(relied_on, few);
     for (guarded, relied) in many {
-        let parts = differing(sql, guarded, None, &own)?;
+        let parts = if relied.len() > PARTS_FEW {
+            differing(sql, guarded, None, &own)?
+        } else {
+            differing_of(sql, guarded, &relied, &own)?
+        };
         for part in parts.into_iter().filter(|part| relied.contains(part)) {
             found.push(description(tx, guarded.name, &part)?);
         }
@@ -413,6 +426,40 @@ fn are_vouched_for(tx: &ReadTxn<'_>, relied_on: &[Relied], checked: &mut Intact)
 /// What a transaction changed itself, by part.
 type Own = BTreeMap<Key, Sum>;
 
+/// Whether a part's rows are what its digest says.
+fn is_right(
+    guarded: &Guarded,
+    part: &str,
+    kept: Option<Sum>,
+    rows: &BTreeMap<String, Sum>,
+    own: &Own,
+) -> bool {
+    let kept = kept.map(|mut kept| {
+        let own = own.get(&Key::of(guarded, part)).copied();
+        kept.add(own.unwrap_or_default());
+        kept
+    });
+    kept == Some(rows.get(part).copied().unwrap_or_default())
+}
+
+/// Those of some parts of a table whose rows are not what their digest says.
+fn differing_of(
+    sql: &Connection,
+    guarded: &Guarded,
+    parts: &BTreeSet<String>,
+    own: &Own,
+) -> Result<Vec<String>> {
+    let rows = guarded.sums_of(sql, parts)?;
+    let mut differing = Vec::new();
+    for part in parts {
+        let kept = digests::get(sql, &Key::of(guarded, part))?;
+        if !is_right(guarded, part, kept, &rows, own) {
+            differing.push(part.clone());
+        }
+    }
+    Ok(differing)
+}
+
 /// The parts of a table whose rows are not what their digest says; or the one that was asked for.
 fn differing(
     sql: &Connection,
@@ -421,17 +468,7 @@ fn differing(
     own: &Own,
 ) -> Result<Vec<String>> {
     let rows = guarded.sums(sql, part)?;
-    let is_right = |part: &str, kept: Option<Sum>| {
-        let kept = kept.map(|mut kept| {
-            kept.add(
-                own.get(&Key::of(guarded, part))
-                    .copied()
-                    .unwrap_or_default(),
-            );
-            kept
-        });
-        kept == Some(rows.get(part).copied().unwrap_or_default())
-    };
+    let is_right = |part: &str, kept: Option<Sum>| is_right(guarded, part, kept, &rows, own);
     // What is the organization's is one part, without a name.
     let whole = (guarded.of == Of::Organization).then_some("");
     if let Some(part) = part.or(whole) {

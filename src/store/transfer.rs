@@ -73,12 +73,9 @@ fn copy_table(
     columns: &[String],
 ) -> Result<()> {
     let names = columns.join(", ");
-    let places: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
+    let places = engine::places(columns.len());
     let query = format!("SELECT {names} FROM {table}");
-    let insert = format!(
-        "INSERT INTO {table} ({names}) VALUES ({})",
-        places.join(", ")
-    );
+    let insert = format!("INSERT INTO {table} ({names}) VALUES ({places})");
     from.each(&query, [], |row| {
         let values = (0..columns.len()).map(|column| carried(row.get_ref(column)?));
         let values = values.collect::<engine::Result<Vec<Value<'_>>>>()?;

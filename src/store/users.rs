@@ -142,6 +142,16 @@ pub(crate) fn get_each(tx: &ReadTxn<'_>, ids: &BTreeSet<UserId>) -> Result<BTree
         return Ok(theirs.map(|user| (user.id, user)).collect());
     }
     let mut found = BTreeMap::new();
+    if tx.sql().is_remote() {
+        let ids: Vec<UserId> = ids.iter().copied().collect();
+        for ids in ids.chunks(engine::GIVEN_MAX) {
+            let places = engine::places(ids.len());
+            let sql = format!("SELECT {COLUMNS} FROM users WHERE id IN ({places})");
+            let users = tx.all("user", &sql, ids.to_vec(), user)?;
+            found.extend(users.into_iter().map(|user| (user.id, user)));
+        }
+        return Ok(found);
+    }
     for id in ids {
         if let Some(user) = find_where(tx, "id", *id)? {
             found.insert(user.id, user);

@@ -1,5 +1,6 @@
 //! The store in PostgreSQL: the same program, the same promises, several machines.
 
+mod cut;
 mod known;
 mod lost;
 mod server;

@@ -8,6 +8,7 @@
 //! All that a transaction needs is set in it, and no statement is prepared by name: the connection may be
 //! another one in the next transaction, behind a pooler.
 
+mod answers;
 mod connect;
 mod held;
 mod schema;
@@ -16,14 +17,16 @@ mod text;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
+use answers::{Answers, Read};
 use futures::executor::block_on;
+use futures::{FutureExt as _, TryStreamExt as _};
 use sha2::{Digest, Sha256};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Error as Failed, RowStream};
+use tokio_postgres::{Client, Error as Failed, RowStream, SimpleQueryMessage};
 
 use super::value::{Value, ValueRef, Values};
 use super::{About, Error, Failure, Made, Mode, Result, Shape, Version};
@@ -36,6 +39,9 @@ pub(super) use schema::roles;
 const SCHEMA: &str = "kubegrant";
 /// The lock of whoever writes: "kgnt", and nothing.
 const WRITERS: i32 = 0x6b67_6e74;
+
+/// Asks which transactions are over for this one.
+const SEEN: &str = "SELECT pg_catalog.pg_current_snapshot()::text";
 
 /// A row that was found.
 pub(super) type Row<'a> = &'a tokio_postgres::Row;
@@ -56,12 +62,14 @@ pub(super) struct Postgres {
     is_open: Cell<bool>,
     /// Whether a statement of it failed: nothing of it will be kept.
     is_broken: Cell<bool>,
+    /// What was answered since anything changed.
+    answers: RefCell<Answers>,
     /// Of which version the tables and triggers were found to be as they should.
     intact_at: Cell<Option<i64>>,
 }
 
-/// Says what a failure of the library was; no part of it is a secret.
-fn told(error: &Failed) -> Error {
+/// Says what a failure of the library was, and where; no part of it is a secret.
+fn told(error: &Failed, place: Option<PathBuf>) -> Error {
     let code = error.code().map(|code| code.code().to_owned());
     let message = if let Some(said) = error.as_db_error() {
         said.message().to_owned()
@@ -90,13 +98,24 @@ fn told(error: &Failed) -> Error {
         None if message.contains("invalid peer certificate") => Failure::Untrusted,
         None => Failure::Away,
     };
-    Error::Database { message, failure }
+    Error::Database {
+        place,
+        message,
+        failure,
+    }
 }
 
 impl From<Failed> for Error {
     fn from(error: Failed) -> Self {
-        told(&error)
+        told(&error, None)
     }
+}
+
+/// A number for what a transaction sees.
+fn digest(seen: &str) -> i64 {
+    let hash = Sha256::digest(seen.as_bytes());
+    let first = hash.iter().take(8);
+    first.fold(0, |all, byte| all << 8 | i64::from(*byte))
 }
 
 /// A value on its way, as text: the database knows best of what type it is.
@@ -167,6 +186,11 @@ impl<'a> FromSql<'a> for ValueRef<'a> {
     }
 }
 
+/// Whether a statement only reads.
+fn is_look(sql: &str) -> bool {
+    sql.trim_start().starts_with("SELECT")
+}
+
 /// The value of a column.
 pub(super) fn get(row: Row<'_>, column: usize) -> Result<ValueRef<'_>> {
     Ok(row.try_get(column)?)
@@ -183,6 +207,7 @@ impl Postgres {
             seen: Cell::new(None),
             is_open: Cell::new(false),
             is_broken: Cell::new(false),
+            answers: RefCell::default(),
             intact_at: Cell::new(None),
         })
     }
@@ -210,8 +235,7 @@ impl Postgres {
         let given = values
             .into_iter()
             .map(|value| (Given(value), Type::UNKNOWN));
-        let is_look = sql.trim_start().starts_with("SELECT");
-        if !is_look {
+        if !is_look(sql) {
             self.changes.set(self.changes.get() + 1);
         }
         self.judged(block_on(self.client.borrow().query_typed_raw(&text, given)))
@@ -219,7 +243,10 @@ impl Postgres {
 
     /// Notes that a statement failed, and all of its transaction with it.
     fn judged<T>(&self, answer: std::result::Result<T, Failed>) -> Result<T> {
-        Ok(answer.inspect_err(|_| self.is_broken.set(true))?)
+        answer.map_err(|error| {
+            self.is_broken.set(true);
+            told(&error, Some(PathBuf::from(self.database.to_string())))
+        })
     }
 
     /// Connects anew where the connection is gone: the server was restarted, say, since somebody last
@@ -240,11 +267,37 @@ impl Postgres {
         values: &Values<'_>,
         mut with: impl FnMut(Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
     ) -> std::result::Result<(), E> {
-        let mut rows = pin!(self.sent(sql, values)?);
-        while let Some(row) = self.judged(block_on(rows.try_next()))? {
-            if with(&row)?.is_break() {
-                break;
+        // A question about the time has another answer each time, and only a transaction has one look.
+        let is_lasting = self.is_open.get() && is_look(sql) && !sql.contains("now()");
+        let question = if is_lasting {
+            let version = self.version()?;
+            let question = answers::question(sql, values);
+            let known = self.answers.borrow_mut().find(version, &question);
+            if let Some(known) = known {
+                for row in &*known {
+                    if with(row)?.is_break() {
+                        break;
+                    }
+                }
+                return Ok(());
             }
+            question
+        } else {
+            Vec::new()
+        };
+        let mut rows = pin!(self.sent(sql, values)?);
+        let mut read = Read::new(is_lasting);
+        let mut is_over = false;
+        while let Some(row) = self.judged(block_on(rows.try_next()))? {
+            if is_over {
+                // Whoever wanted the first of several does not wait for all.
+                return Ok(());
+            }
+            is_over = with(&row)?.is_break();
+            read.push(row);
+        }
+        if let Some(rows) = read.whole() {
+            self.answers.borrow_mut().keep(question, rows);
         }
         Ok(())
     }
@@ -268,11 +321,17 @@ impl Postgres {
         let settings = format!(
             "SET LOCAL search_path = {SCHEMA}, pg_catalog, pg_temp;
              SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = '2min';
-             SET LOCAL lock_timeout = '1min'; SET LOCAL idle_in_transaction_session_timeout = '5min';"
+             SET LOCAL lock_timeout = '1min';
+             SET LOCAL idle_in_transaction_session_timeout = '{}';",
+            // Others wait for whoever writes: one whose machine is gone must not keep them.
+            match mode {
+                Mode::Read => "5min",
+                Mode::Write => "30s",
+            }
         );
-        self.batch(&match mode {
+        let beginning = match mode {
             Mode::Read => {
-                format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings}")
+                format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings} {SEEN};")
             }
             // What was committed is on a disk, whatever the server is set to.
             Mode::Write => format!(
@@ -283,15 +342,26 @@ impl Postgres {
                  CREATE TEMPORARY TABLE IF NOT EXISTS touched
                    (name text, part text, image text, sign bigint) ON COMMIT DELETE ROWS;
                  CREATE TEMPORARY TABLE IF NOT EXISTS changed_rows
-                   (name text, row_key text, columns text) ON COMMIT DELETE ROWS;"
+                   (name text, row_key text, columns text) ON COMMIT DELETE ROWS; {SEEN};"
             ),
-        })
-        .inspect_err(|_| {
-            let _undone = self.batch("ROLLBACK");
-        })?;
-        self.seen.set(None);
+        };
+        let begun = block_on(self.client.borrow().simple_query(&beginning));
+        let begun = self.judged(begun).inspect_err(|_| self.undo())?;
+        // What is seen is said last.
+        let seen = begun.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        self.seen.set(seen.map(digest));
         self.is_open.set(true);
         Ok(())
+    }
+
+    /// Undoes what was not committed. It is not waited for: whatever is asked next waits for it there, and
+    /// what fails is undone when the connection is gone.
+    fn undo(&self) {
+        let client = self.client.borrow();
+        let _on_its_way = client.batch_execute("ROLLBACK").now_or_never();
     }
 
     pub(super) fn commit(&self) -> Result<()> {
@@ -309,8 +379,7 @@ impl Postgres {
     pub(super) fn end(&self) {
         if self.is_open.replace(false) {
             self.seen.set(None);
-            // What fails here is undone when the connection is gone.
-            let _undone = self.batch("ROLLBACK");
+            self.undo();
         }
     }
 
@@ -319,17 +388,8 @@ impl Postgres {
         if let Some(seen) = self.seen.get() {
             return Ok((seen, self.changes.get()));
         }
-        let mut found = String::new();
-        let sql = "SELECT pg_catalog.pg_current_snapshot()::text";
-        self.each(sql, &Values::Numbered(Vec::new()), |row| {
-            found = row.try_get(0)?;
-            Ok::<_, Error>(ControlFlow::Break(()))
-        })?;
-        let hash = Sha256::digest(found.as_bytes());
-        let seen = hash
-            .iter()
-            .take(8)
-            .fold(0, |all, byte| all << 8 | i64::from(*byte));
+        let row = self.judged(block_on(self.client.borrow().query_typed_one(SEEN, &[])))?;
+        let seen = digest(row.try_get(0)?);
         if self.is_open.get() {
             self.seen.set(Some(seen));
         }

@@ -151,6 +151,11 @@ impl Server {
         made && copied && owned
     }
 
+    /// Where its socket is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The server's certificate, which is its own authority.
     pub(crate) fn authority(&self) -> PathBuf {
         self.folder.join("authority.pem")

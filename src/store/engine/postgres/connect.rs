@@ -32,6 +32,7 @@ const UNANSWERED_MAX: Duration = Duration::from_secs(30);
 
 fn away(message: impl Into<String>) -> Error {
     Error::Database {
+        place: None,
         message: message.into(),
         failure: Failure::Away,
     }
@@ -39,6 +40,7 @@ fn away(message: impl Into<String>) -> Error {
 
 fn unusable(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::Database {
+        place: None,
         message: format!("`{}`: {why}", path.display()),
         failure: Failure::Denied,
     }
