@@ -223,6 +223,41 @@ impl Store {
         }
     }
 
+    /// Brings the store at a place up to date; says from which version of its tables, if it was not.
+    pub(crate) fn upgrade_at(place: &Place) -> Result<i64> {
+        match place {
+            Place::File(path) => {
+                file::check(path)?;
+                let store = Self::connect(path)?;
+                let found = store.at_path(schema::version(&store.connection))?;
+                store.at_path(store.migrate())?;
+                Ok(found)
+            }
+            Place::Database(database) => {
+                let store = Self::connected(database)?;
+                store.at_path(schema::upgrade_shared(&store.connection, &store.path))
+            }
+        }
+    }
+
+    /// The version of the tables of the store at a place, whichever this program knows.
+    pub(crate) fn version_at(place: &Place) -> Result<i64> {
+        match place {
+            Place::File(path) => {
+                file::check(path)?;
+                let connection = Connection::open(path, Open::ReadOnly);
+                let connection = connection.map_err(|error| named(path, error.into()))?;
+                schema::version(&connection)
+            }
+            Place::Database(database) => {
+                let store = Self::connected(database)?;
+                let version = store.connection.shared().map(engine::Shared::schema);
+                let version = store.at_path(version.transpose().map_err(Error::from))?;
+                version.flatten().ok_or(Error::Absent { path: store.path })
+            }
+        }
+    }
+
     /// Connects to a database, and makes sure that a store of ours is there.
     fn open_database(database: &Database) -> Result<Self> {
         let store = Self::connected(database)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::global::DryRunArgs;
-use super::views::store::{MovedView, StoreView};
+use super::views::store::{MovedView, StoreView, UpgradedView};
 use crate::error::Failure;
 use crate::ops;
 use crate::output::Output;
@@ -13,6 +13,7 @@ use crate::output::Output;
 pub(crate) enum StoreCommand {
     Show(ShowArgs),
     Copy(CopyArgs),
+    Upgrade(UpgradeArgs),
     Roles(RolesArgs),
 }
 
@@ -41,6 +42,18 @@ pub(crate) struct CopyArgs {
     dry_run: DryRunArgs,
 }
 
+/// Bring the store up to date after kubegrant was
+///
+/// A file is brought up to date by the first command anyway. A database is not, since others use it: its
+/// tables are made anew in one transaction, with their rows, owner and grants, by the role that owns them. What
+/// was changed in it without kubegrant is still found after it. Copy it before, with the kubegrant that made
+/// it: `kubegrant backup FILE`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct UpgradeArgs {
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+}
+
 /// Print the statements that make the roles of a store in PostgreSQL
 ///
 /// Nothing is run: read them, and run them with `psql`. The owner makes the tables, the app works with
@@ -52,6 +65,7 @@ pub(crate) async fn run(command: StoreCommand, context: &mut Context<'_>) -> Res
     match command {
         StoreCommand::Show(_) => show(context),
         StoreCommand::Copy(args) => copy(args, context).await,
+        StoreCommand::Upgrade(args) => upgrade(&args, context),
         StoreCommand::Roles(_) => {
             let roles = ops::storage::roles(context.session);
             Ok(context.output.raw(roles.as_bytes())?)
@@ -67,6 +81,23 @@ fn show(context: &mut Context<'_>) -> Result<(), Failure> {
     {
         warn_of_role(database, context.output);
     }
+    Ok(())
+}
+
+fn upgrade(args: &UpgradeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let done = ops::storage::upgrade(context.session, &args.dry_run.intent())?;
+    let Some(done) = context.planned(done)? else {
+        return Ok(());
+    };
+    context.output.show(&UpgradedView::from(&done))?;
+    context.output.status(&if done.from == done.to {
+        format!("The store is up to date: its schema is {}.", done.to)
+    } else {
+        format!(
+            "The store was brought from schema {} to {}; an older kubegrant refuses it from now on.",
+            done.from, done.to
+        )
+    });
     Ok(())
 }
 

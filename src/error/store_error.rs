@@ -111,8 +111,8 @@ fn place_kind(error: &store::Error) -> (Kind, String) {
         ),
         E::Older { .. } => (
             Kind::State,
-            "move it to a file with the kubegrant that made it (`store copy --to FILE`), and back with \
-             this one"
+            "copy it with the kubegrant that made it (`kubegrant backup FILE`), and run `kubegrant store \
+             upgrade` as the role that owns its tables"
                 .to_owned(),
         ),
         E::Moved { to, .. } => (

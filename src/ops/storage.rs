@@ -56,6 +56,48 @@ pub(crate) fn roles(session: &Session) -> String {
     }
 }
 
+/// A store that was brought up to date.
+#[derive(Debug)]
+pub(crate) struct Upgraded {
+    /// Where it is, without a password.
+    pub(crate) place: String,
+    /// The version of its tables before.
+    pub(crate) from: i64,
+    /// And now.
+    pub(crate) to: i64,
+}
+
+/// Brings the store up to date. Whoever may write its file, or owns its tables in a database, may: a store of
+/// before says of nobody what this program could judge by.
+pub(crate) fn upgrade(
+    session: &Session,
+    intent: &Intent<Unasked>,
+) -> Result<Done<Upgraded>, Error> {
+    let place = &session.config.store;
+    let to = store::newest_schema();
+    if intent.is_preview() {
+        let found = Store::version_at(place)?;
+        let path = place.to_string().into();
+        return match found {
+            found if found > to => Err(Error::from(store::Error::Newer {
+                path,
+                found,
+                known: to,
+            })),
+            found if found == to => Ok(Done::planned(vec![])),
+            found => Ok(Done::planned(vec![format!(
+                "bring the store `{place}` from schema {found} to {to}"
+            )])),
+        };
+    }
+    let from = Store::upgrade_at(place)?;
+    Ok(Done::Did(Upgraded {
+        place: place.to_string(),
+        from,
+        to,
+    }))
+}
+
 /// A store that was copied to another place, which is the one to use from then on.
 #[derive(Debug)]
 pub(crate) struct Moved {

@@ -366,6 +366,11 @@ impl Shared<'_> {
         self.0.make(tables, version, notes)
     }
 
+    /// Makes the tables anew, with nothing in them: their owner and who may do what with them stay.
+    pub(super) fn make_again(self, tables: &[Made], version: i64, notes: &str) -> Result<()> {
+        self.0.make_again(tables, version, notes)
+    }
+
     /// What is there, and what should be.
     pub(super) fn shapes(self) -> Result<(Shape, Shape)> {
         self.0.shapes()

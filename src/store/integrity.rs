@@ -265,6 +265,11 @@ pub(crate) fn misshapen(tx: &ReadTxn<'_>) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// The first table, trigger or function of a database, of whatever version, that is not as it was made.
+pub(super) fn misshapen_shared(sql: &Connection) -> Result<Option<String>> {
+    Ok(shape::changed(sql)?.into_iter().next())
+}
+
 /// A part of a guarded table, or all parts.
 type Relied = (&'static Guarded, Option<String>);
 

@@ -5,7 +5,7 @@ mod tables;
 use std::path::Path;
 
 use super::engine::{Connection, Made, Mode, Shared};
-use super::{Error, Result, integrity};
+use super::{Error, Result, integrity, transfer};
 
 pub(crate) use tables::all_tables;
 
@@ -159,7 +159,7 @@ pub(super) fn newest() -> i64 {
 }
 
 /// Counts the migrations of a file.
-fn version(sql: &Connection) -> Result<i64> {
+pub(super) fn version(sql: &Connection) -> Result<i64> {
     Ok(sql.file()?.pragma("user_version")?)
 }
 
@@ -190,7 +190,7 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
         return Ok(());
     }
     let before = integrity::before(&tx, found)?;
-    run(&tx, found)?;
+    run(&tx, found, newest())?;
     integrity::after(&tx, newest(), before)?;
     tx.file()?.set_pragma("application_id", APPLICATION_ID)?;
     tx.file()?.set_pragma("user_version", newest())?;
@@ -198,13 +198,47 @@ pub(super) fn migrate(sql: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn run(sql: &Connection, found: i64) -> Result<()> {
+/// Runs the migrations from one version to another.
+fn run(sql: &Connection, from: i64, to: i64) -> Result<()> {
     for (number, statements) in (0i64..).zip(MIGRATIONS) {
-        if number >= found {
+        if (from..to).contains(&number) {
             sql.batch(statements)?;
         }
     }
     Ok(())
+}
+
+/// Brings a store in a database up to date, in one transaction; says which version it was of.
+///
+/// Its rows go the way of a file's: into one in memory with the tables of then, which is checked by the rules
+/// of then, and back into tables that are made anew, for the same owner and with the same grants.
+pub(super) fn upgrade_shared(sql: &Connection, path: &Path) -> Result<i64> {
+    let Some(shared) = sql.shared() else {
+        return Ok(newest());
+    };
+    let tx = sql.begin(Mode::Write)?;
+    let found = shared.schema()?.ok_or_else(|| Error::Absent {
+        path: path.to_owned(),
+    })?;
+    refuse_newer(&tx, path)?;
+    if found == newest() {
+        return Ok(found);
+    }
+    if let Some(what) = integrity::misshapen_shared(&tx)? {
+        return Err(Error::Tampered { what });
+    }
+    let memory = Connection::in_memory()?;
+    run(&memory, 0, found)?;
+    let there = memory.begin(Mode::Write)?;
+    transfer::copy_rows(&tx, &there)?;
+    let before = integrity::before(&there, found)?;
+    run(&there, found, newest())?;
+    integrity::after(&there, newest(), before)?;
+    shared.make_again(&made()?, newest(), &integrity::notes())?;
+    transfer::copy_rows(&there, &tx)?;
+    tx.batch("DELETE FROM touched; DELETE FROM changed_rows")?;
+    tx.commit()?;
+    Ok(found)
 }
 
 /// Refuses a database that holds no store of ours, or one of another schema.
@@ -238,9 +272,14 @@ pub(super) fn make_shared(sql: &Connection, path: &Path) -> Result<()> {
 
 /// What a new store is made of: what others refer to comes before them.
 pub(super) fn made() -> Result<Vec<Made>> {
+    made_in(&fresh()?)
+}
+
+/// What a file is made of.
+pub(super) fn made_in(sql: &Connection) -> Result<Vec<Made>> {
     let query = "SELECT type, name, sql FROM sqlite_schema
          WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!'";
-    let mut left = fresh()?.all(query, [], |row| {
+    let mut left = sql.all(query, [], |row| {
         Ok(Made {
             kind: row.get(0)?,
             name: row.get(1)?,
@@ -272,7 +311,7 @@ pub(super) fn made() -> Result<Vec<Made>> {
 /// A database in memory with the tables of a new store, and nothing in them.
 pub(super) fn fresh() -> Result<Connection> {
     let memory = Connection::in_memory()?;
-    run(&memory, 0)?;
+    run(&memory, 0, newest())?;
     Ok(memory)
 }
 
@@ -303,3 +342,6 @@ fn refuse_unknown(sql: &Connection, path: &Path, found: i64) -> Result<()> {
     }
     refuse_newer(sql, path)
 }
+
+#[cfg(test)]
+mod tests;

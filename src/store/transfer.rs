@@ -25,18 +25,33 @@ fn carried(value: ValueRef<'_>) -> engine::Result<Value<'_>> {
     })
 }
 
-/// The tables, each with its columns.
-fn tables() -> Result<Vec<(String, Vec<String>)>> {
-    let fresh = schema::fresh()?;
-    let tables = schema::made()?.into_iter();
-    let tables = tables.filter(|it| it.kind == "table" && it.name != LEFT);
+/// The tables of a file, each with its columns.
+fn tables_of(file: &Connection) -> Result<Vec<(String, Vec<String>)>> {
+    let tables = schema::made_in(file)?.into_iter();
     let mut found = Vec::new();
-    for table in tables {
+    for table in tables.filter(|it| it.kind == "table") {
         let query = "SELECT name FROM pragma_table_info(?1)";
-        let columns = fresh.all(query, [&table.name], |row| row.get(0))?;
+        let columns = file.all(query, [&table.name], |row| row.get(0))?;
         found.push((table.name, columns));
     }
     Ok(found)
+}
+
+/// The tables of a store that goes elsewhere.
+fn tables() -> Result<Vec<(String, Vec<String>)>> {
+    let mut tables = tables_of(&schema::fresh()?)?;
+    tables.retain(|(name, _)| name != LEFT);
+    Ok(tables)
+}
+
+/// Copies all rows between a database and a file with the same tables, both in a transaction.
+pub(super) fn copy_rows(from: &Connection, to: &Connection) -> Result<()> {
+    let file = if from.is_remote() { to } else { from };
+    to.wait_with_references()?;
+    for (table, columns) in tables_of(file)? {
+        copy_table((from, to), &table, &columns)?;
+    }
+    Ok(())
 }
 
 /// Counts the rows of each table.

@@ -3,13 +3,12 @@
 mod cut;
 mod known;
 mod lost;
-mod server;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use kubegrant_sandbox::postgres::Server;
 use kubegrant_sandbox::{Action, Gate};
-use server::Server;
 
 use crate::home::{Home, Ran};
 use crate::serving::{key, port};
@@ -186,7 +185,7 @@ fn what_is_wrong_with_a_database_is_said_once_and_without_a_secret() {
         return;
     };
     on(&home, &PEOPLE);
-    let port = server.port;
+    let port = server.port();
     let authority = server.authority();
     let authority = authority.display();
     let tls = server.over_tls(&name);

@@ -1,6 +1,6 @@
 //! The store itself. Frozen: fields are added, never renamed or retyped.
 
-use crate::ops::storage::{Moved, Storage};
+use crate::ops::storage::{Moved, Storage, Upgraded};
 use crate::output::{Table, View};
 
 frozen! {
@@ -56,5 +56,24 @@ impl View for MovedView {
             .col("Event", |it| it.seq)
             .col("Head", |it| &it.head)
             .named(|it| format!("store/{}", it.to))
+    }
+}
+
+frozen! {
+    /// A store that was brought up to date.
+    pub(crate) struct UpgradedView from done: &Upgraded {
+        place: String = done.place.clone(),
+        from: i64 = done.from,
+        to: i64 = done.to,
+    }
+}
+
+impl View for UpgradedView {
+    fn table(&self) -> Table<'_> {
+        Table::record(self)
+            .col("Place", |it| &it.place)
+            .col("From", |it| it.from)
+            .col("To", |it| it.to)
+            .named(|it| format!("store/{}", it.place))
     }
 }

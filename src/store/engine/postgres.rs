@@ -426,6 +426,14 @@ impl Postgres {
         self.batch(&schema::keep_shape())
     }
 
+    /// Makes them anew, for the same owner and with the same grants.
+    pub(super) fn make_again(&self, tables: &[Made], version: i64, notes: &str) -> Result<()> {
+        self.batch(schema::KEEP_RIGHTS)?;
+        self.batch(&format!("DROP SCHEMA {SCHEMA} CASCADE"))?;
+        self.make(tables, version, notes)?;
+        self.batch(schema::GIVE_RIGHTS)
+    }
+
     /// The tables, functions and triggers that are there, and those that should be.
     pub(super) fn shapes(&self) -> Result<(Shape, Shape)> {
         let read = |sql: &str| {

@@ -199,7 +199,7 @@ fn a_connection_that_is_cut_at_any_statement_loses_nothing() {
     };
     on(&home, &PEOPLE);
     let folder = tempfile::tempdir().expect("a folder");
-    let proxy = Proxy::start(folder.path(), server.folder(), server.port);
+    let proxy = Proxy::start(folder.path(), server.folder(), server.port());
     let there = server.address(&name).replace(
         &server.folder().display().to_string(),
         &folder.path().display().to_string(),

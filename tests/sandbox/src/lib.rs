@@ -37,6 +37,7 @@ mod object;
 pub mod openid;
 mod patch;
 mod policy;
+pub mod postgres;
 mod protobuf;
 mod rbac;
 mod read;

@@ -58,6 +58,53 @@ CREATE FUNCTION image(it bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $body$
   SELECT CASE WHEN it IS NULL THEN '-' ELSE 'x' || upper(encode(it, 'hex')) END $body$;
 ";
 
+/// Remembers whose everything is, and who may do what.
+pub(super) const KEEP_RIGHTS: &str = "
+CREATE TEMPORARY TABLE kept_rights ON COMMIT DROP AS
+  SELECT c.relname::text AS name, a.privilege_type AS may, a.is_grantable AS passes_on,
+      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS who
+    FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a
+    WHERE c.relnamespace = 'kubegrant'::regnamespace AND c.relkind IN ('r', 'S') AND a.grantee <> c.relowner
+  UNION ALL
+  SELECT '', a.privilege_type, a.is_grantable,
+      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END
+    FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a
+    WHERE n.nspname = 'kubegrant' AND a.grantee <> n.nspowner;
+CREATE TEMPORARY TABLE kept_names ON COMMIT DROP AS
+  SELECT relname AS name FROM pg_catalog.pg_class WHERE relnamespace = 'kubegrant'::regnamespace;
+CREATE TEMPORARY TABLE kept_owner ON COMMIT DROP AS
+  SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(nspowner)) AS name
+    FROM pg_catalog.pg_namespace WHERE nspname = 'kubegrant';";
+
+/// Gives it back; a table that was not there gets what that of the users has.
+pub(super) const GIVE_RIGHTS: &str = "
+DO $body$ DECLARE it record; owner text; BEGIN
+  SELECT name INTO owner FROM kept_owner;
+  FOR it IN SELECT c.relname FROM pg_catalog.pg_class c
+      WHERE c.relnamespace = 'kubegrant'::regnamespace AND c.relkind = 'r' LOOP
+    EXECUTE format('ALTER TABLE kubegrant.%I OWNER TO %s', it.relname, owner);
+  END LOOP;
+  FOR it IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
+      WHERE p.pronamespace = 'kubegrant'::regnamespace LOOP
+    EXECUTE format('ALTER FUNCTION %s OWNER TO %s', it.name, owner);
+  END LOOP;
+  EXECUTE format('ALTER SCHEMA kubegrant OWNER TO %s', owner);
+  FOR it IN
+      SELECT c.relname::text AS name, k.may, k.passes_on, k.who, c.relkind FROM pg_catalog.pg_class c
+        JOIN kept_rights k ON k.name = CASE
+          WHEN c.relkind = 'S' OR c.relname IN (SELECT name FROM kept_names) THEN c.relname
+          ELSE 'users' END
+        WHERE c.relnamespace = 'kubegrant'::regnamespace AND c.relkind IN ('r', 'S') LOOP
+    EXECUTE format('GRANT %s ON %s kubegrant.%I TO %s%s', it.may,
+      CASE it.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, it.name, it.who,
+      CASE WHEN it.passes_on THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+  FOR it IN SELECT may, passes_on, who FROM kept_rights WHERE name = '' LOOP
+    EXECUTE format('GRANT %s ON SCHEMA kubegrant TO %s%s', it.may, it.who,
+      CASE WHEN it.passes_on THEN ' WITH GRANT OPTION' ELSE '' END);
+  END LOOP;
+END $body$;";
+
 /// What makes a store: its tables and all that belongs to them, and the functions that `notes` has.
 pub(super) fn script(made: &[Made], version: i64, notes: &str) -> String {
     let mut script = format!(

@@ -1,4 +1,6 @@
 //! A PostgreSQL server of the tests' own: started once, gone with the process that started it.
+//!
+//! It is the real one, where a package has it; where there is none, that is said once.
 
 use std::fs;
 use std::io::Write as _;
@@ -6,18 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use crate::home::HANG;
+use std::time::Duration;
 
 /// Where Debian has the programs of the versions that are tried.
 const PROGRAMS: [&str; 3] = ["15", "16", "17"];
 /// The password of every role of the tests.
 const PASSWORD: &str = "test:only";
 
+/// How long a server may take to come up: a bound on hanging.
+const HANG: Duration = Duration::from_secs(120);
+
 /// The server, if one could be started.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     folder: PathBuf,
-    pub(crate) port: u16,
+    port: u16,
 }
 
 fn programs() -> Option<PathBuf> {
@@ -46,7 +51,7 @@ fn succeeds(command: &mut Command) -> bool {
 
 impl Server {
     /// The server of this process; `None` where PostgreSQL is not at hand.
-    pub(crate) fn get() -> Option<&'static Self> {
+    pub fn get() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
         let server = SERVER.get_or_init(Self::start);
         if server.is_none() {
@@ -151,13 +156,18 @@ impl Server {
         made && copied && owned
     }
 
+    /// Its port, on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where its socket is.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The server's certificate, which is its own authority.
-    pub(crate) fn authority(&self) -> PathBuf {
+    pub fn authority(&self) -> PathBuf {
         self.folder.join("authority.pem")
     }
 
@@ -193,7 +203,7 @@ impl Server {
     }
 
     /// Runs statements as the superuser; gives what they said, and whether all went well.
-    pub(crate) fn psql(&self, database: &str, sql: &str) -> (bool, String) {
+    pub fn psql(&self, database: &str, sql: &str) -> (bool, String) {
         let done = Command::new("psql")
             .env("PGPASSWORD", PASSWORD)
             .args([
@@ -220,7 +230,7 @@ impl Server {
     }
 
     /// Makes an empty database with a role of its own; gives its name, which is the role's too.
-    pub(crate) fn database(&self) -> String {
+    pub fn database(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("kg{}", NEXT.fetch_add(1, Ordering::Relaxed));
         for sql in [
@@ -234,19 +244,19 @@ impl Server {
     }
 
     /// The address of a database over the socket, with its role's password.
-    pub(crate) fn address(&self, name: &str) -> String {
+    pub fn address(&self, name: &str) -> String {
         self.address_as(name, name)
     }
 
     /// Makes a role that is in another one; its password is that of all.
-    pub(crate) fn role(&self, name: &str, of: &str) {
+    pub fn role(&self, name: &str, of: &str) {
         let sql = format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}' IN ROLE {of}");
         let (good, answer) = self.psql("postgres", &sql);
         assert!(good, "{answer}");
     }
 
     /// The address of a database over the socket, as another role.
-    pub(crate) fn address_as(&self, role: &str, name: &str) -> String {
+    pub fn address_as(&self, role: &str, name: &str) -> String {
         let folder = self.folder.display();
         format!(
             "postgres://{role}:test%3Aonly@/{name}?host={folder}&port={}",
@@ -255,7 +265,7 @@ impl Server {
     }
 
     /// The address over TLS, without a password.
-    pub(crate) fn over_tls(&self, name: &str) -> String {
+    pub fn over_tls(&self, name: &str) -> String {
         let authority = self.authority();
         let port = self.port;
         format!(
