@@ -22,7 +22,7 @@ use super::views::status::StatusView;
 use super::views::user::UserView;
 use super::views::whoami::WhoView;
 use super::views::{
-    access, cluster, kubeconfig, login, project, rbac, reconcile, share, team, whose,
+    access, cluster, kubeconfig, login, project, rbac, reconcile, share, store, team, whose,
 };
 
 /// The schema of what a command shows; nothing where it shows no data, or none of ours.
@@ -116,6 +116,9 @@ fn of_rest(verb: &[&str]) -> Option<Make> {
         ["kubeconfig", "rotate"] => kubeconfig::RotateView::schema,
         ["kubeconfig", "remove"] => kubeconfig::RemoveView::schema,
         ["kubeconfig", "whose"] => Vec::<whose::LoginView>::schema,
+        ["store", "show"] => store::StoreView::schema,
+        ["store", "copy"] => store::MovedView::schema,
+        ["store", "upgrade"] => store::UpgradedView::schema,
         ["ssh-key", "show" | "generate" | "import" | "reset"] => KeyView::schema,
         ["ssh-key", "download"] => HandedOutView::schema,
         ["ssh-key", "install" | "rotate"] => RollOutView::schema,

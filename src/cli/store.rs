@@ -85,7 +85,7 @@ fn show(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 fn upgrade(args: &UpgradeArgs, context: &mut Context<'_>) -> Result<(), Failure> {
-    let done = ops::storage::upgrade(context.session, &args.dry_run.intent())?;
+    let done = ops::storage::upgrade(context.session, args.dry_run.intent())?;
     let Some(done) = context.planned(done)? else {
         return Ok(());
     };

@@ -179,9 +179,8 @@ async fn given(
     let steps: Vec<&Step> = steps.collect();
     let mut results = Vec::new();
     for batch in steps.chunks(GIVEN_AT_ONCE) {
-        let first = batch.iter().take(1).map(|step| (*step).clone());
-        if let (Some(step), Err(lost)) = (first.last(), connection.must_hold()) {
-            results.push((step, Err(lost)));
+        if let (Some(first), Err(lost)) = (batch.first(), connection.must_hold()) {
+            results.push(((*first).clone(), Err(lost)));
             break;
         }
         results.extend(run(connection, batch.iter().copied()).await);

@@ -69,10 +69,7 @@ pub(crate) struct Upgraded {
 
 /// Brings the store up to date. Whoever may write its file, or owns its tables in a database, may: a store of
 /// before says of nobody what this program could judge by.
-pub(crate) fn upgrade(
-    session: &Session,
-    intent: &Intent<Unasked>,
-) -> Result<Done<Upgraded>, Error> {
+pub(crate) fn upgrade(session: &Session, intent: Intent<Unasked>) -> Result<Done<Upgraded>, Error> {
     let place = &session.config.store;
     let to = store::newest_schema();
     if intent.is_preview() {

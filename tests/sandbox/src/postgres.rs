@@ -16,7 +16,7 @@ const PROGRAMS: [&str; 3] = ["15", "16", "17"];
 const PASSWORD: &str = "test:only";
 
 /// How long a server may take to come up: a bound on hanging.
-const HANG: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_mins(2);
 
 /// The server, if one could be started.
 #[derive(Debug)]
