@@ -110,7 +110,7 @@ fn carry(
         };
         let breaks = at.load(Ordering::SeqCst);
         let breaks_here = is_statement && nth == breaks / 2;
-        if breaks_here && breaks % 2 == 0 {
+        if breaks_here && breaks.is_multiple_of(2) {
             return Ok(());
         }
         server.write_all(&head)?;
