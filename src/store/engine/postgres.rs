@@ -13,6 +13,7 @@ mod connect;
 mod held;
 mod schema;
 mod text;
+mod wait;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -22,7 +23,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use answers::{Answers, Read};
-use futures::executor::block_on;
 use futures::{FutureExt as _, TryStreamExt as _};
 use sha2::{Digest, Sha256};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -34,6 +34,7 @@ use crate::domain::place::Database;
 
 pub(crate) use held::Held;
 pub(super) use schema::roles;
+use wait::wait;
 
 /// Where everything of ours is in a database.
 const SCHEMA: &str = "kubegrant";
@@ -62,6 +63,8 @@ pub(super) struct Postgres {
     is_open: Cell<bool>,
     /// Whether a statement of it failed: nothing of it will be kept.
     is_broken: Cell<bool>,
+    /// Whether an answer did not come.
+    is_silent: Cell<bool>,
     /// What was answered since anything changed.
     answers: RefCell<Answers>,
     /// Of which version the tables and triggers were found to be as they should.
@@ -89,7 +92,8 @@ fn told(error: &Failed, place: Option<PathBuf>) -> Error {
         // A deadlock, or a look that is too old; a lock or a statement that took too long; the server goes
         // down, or comes up.
         Some("40001" | "40P01" | "55P03" | "57014") => Failure::Busy,
-        Some("25006") => Failure::ReadOnly,
+        // Set so, or a standby, which supports no other mode.
+        Some("25006" | "0A000") => Failure::ReadOnly,
         Some("53100" | "53200") => Failure::Full,
         Some("3D000") => Failure::Away,
         Some(code) if code.starts_with("08") || code.starts_with("57") => Failure::Away,
@@ -207,6 +211,7 @@ impl Postgres {
             seen: Cell::new(None),
             is_open: Cell::new(false),
             is_broken: Cell::new(false),
+            is_silent: Cell::new(false),
             answers: RefCell::default(),
             intact_at: Cell::new(None),
         })
@@ -238,22 +243,35 @@ impl Postgres {
         if !is_look(sql) {
             self.changes.set(self.changes.get() + 1);
         }
-        self.judged(block_on(self.client.borrow().query_typed_raw(&text, given)))
+        self.judged(wait(self.client.borrow().query_typed_raw(&text, given)))
     }
 
-    /// Notes that a statement failed, and all of its transaction with it.
-    fn judged<T>(&self, answer: std::result::Result<T, Failed>) -> Result<T> {
-        answer.map_err(|error| {
-            self.is_broken.set(true);
-            told(&error, Some(PathBuf::from(self.database.to_string())))
-        })
+    /// Notes that a statement failed, and all of its transaction with it; without an answer the connection
+    /// is as good as gone.
+    fn judged<T>(&self, answer: Option<std::result::Result<T, Failed>>) -> Result<T> {
+        let place = || Some(PathBuf::from(self.database.to_string()));
+        let error = match answer {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(error)) => told(&error, place()),
+            None => {
+                self.is_silent.set(true);
+                Error::Database {
+                    place: place(),
+                    message: wait::silence(),
+                    failure: Failure::Away,
+                }
+            }
+        };
+        self.is_broken.set(true);
+        Err(error)
     }
 
     /// Connects anew where the connection is gone: the server was restarted, say, since somebody last
     /// asked. Whatever was found to be right is looked at again.
     fn ensure_connected(&self) -> Result<()> {
-        if self.client.borrow().is_closed() {
+        if self.is_silent.get() || self.client.borrow().is_closed() {
             self.client.replace(connect::client(&self.database)?);
+            self.is_silent.set(false);
             self.changes.set(self.changes.get() + 1);
             self.intact_at.set(None);
             self.seen.set(None);
@@ -288,7 +306,7 @@ impl Postgres {
         let mut rows = pin!(self.sent(sql, values)?);
         let mut read = Read::new(is_lasting);
         let mut is_over = false;
-        while let Some(row) = self.judged(block_on(rows.try_next()))? {
+        while let Some(row) = self.judged(wait(rows.try_next()))? {
             if is_over {
                 // Whoever wanted the first of several does not wait for all.
                 return Ok(());
@@ -304,14 +322,14 @@ impl Postgres {
 
     pub(super) fn execute(&self, sql: &str, values: &Values<'_>) -> Result<usize> {
         let mut rows = pin!(self.sent(sql, values)?);
-        while self.judged(block_on(rows.try_next()))?.is_some() {}
+        while self.judged(wait(rows.try_next()))?.is_some() {}
         let changed = rows.rows_affected().unwrap_or_default();
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         self.changes.set(self.changes.get() + 1);
-        self.judged(block_on(self.client.borrow().batch_execute(sql)))
+        self.judged(wait(self.client.borrow().batch_execute(sql)))
     }
 
     pub(super) fn begin(&self, mode: Mode) -> Result<()> {
@@ -345,7 +363,7 @@ impl Postgres {
                    (name text, row_key text, columns text) ON COMMIT DELETE ROWS; {SEEN};"
             ),
         };
-        let begun = block_on(self.client.borrow().simple_query(&beginning));
+        let begun = wait(self.client.borrow().simple_query(&beginning));
         let begun = self.judged(begun).inspect_err(|_| self.undo())?;
         // What is seen is said last.
         let seen = begun.iter().rev().find_map(|message| match message {
@@ -388,7 +406,7 @@ impl Postgres {
         if let Some(seen) = self.seen.get() {
             return Ok((seen, self.changes.get()));
         }
-        let row = self.judged(block_on(self.client.borrow().query_typed_one(SEEN, &[])))?;
+        let row = self.judged(wait(self.client.borrow().query_typed_one(SEEN, &[])))?;
         let seen = digest(row.try_get(0)?);
         if self.is_open.get() {
             self.seen.set(Some(seen));

@@ -15,6 +15,8 @@ const PROGRAMS: [&str; 3] = ["15", "16", "17"];
 /// The password of every role of the tests.
 const PASSWORD: &str = "test:only";
 
+/// The role that logs in with a certificate, and in no other way over the network.
+pub const CERTIFIED: &str = "certified";
 /// How long a server may take to come up: a bound on hanging.
 const HANG: Duration = Duration::from_mins(2);
 
@@ -47,6 +49,31 @@ fn as_server(program: &Path) -> Command {
 fn succeeds(command: &mut Command) -> bool {
     let done = command.stdin(Stdio::null()).output();
     done.is_ok_and(|done| done.status.success())
+}
+
+/// Makes a key, and a certificate or a request for one.
+fn issue(kind: &[&str], extensions: &[&str], stem: &Path) -> bool {
+    let mut command = Command::new("openssl");
+    command
+        .args([
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args(kind);
+    for extension in extensions {
+        command.args(["-addext", extension]);
+    }
+    command.arg("-keyout").arg(stem.with_extension("key"));
+    succeeds(command.arg("-out").arg(stem.with_extension("crt")))
+}
+
+fn free_port() -> Option<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").ok()?;
+    Some(listener.local_addr().ok()?.port())
 }
 
 impl Server {
@@ -100,20 +127,20 @@ impl Server {
                 .arg("-D")
                 .arg(&data),
         );
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .ok()?
-            .local_addr()
-            .ok()?
-            .port();
-        let server = Self { folder, port };
+        let server = Self {
+            folder,
+            port: free_port()?,
+        };
         if !made || !server.certify() {
             return None;
         }
         let settings = format!(
-            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\n\
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n\
              fsync = off\nmax_connections = 200\nssl = on\nssl_cert_file = 'server.crt'\n\
-             ssl_key_file = 'server.key'\n",
-            server.folder.display()
+             ssl_key_file = 'server.key'\nssl_ca_file = '{}'\n",
+            server.port,
+            server.folder.display(),
+            server.folder.join("clients.crt").display(),
         );
         let mut file = fs::OpenOptions::new()
             .append(true)
@@ -124,34 +151,73 @@ impl Server {
         Some(server)
     }
 
-    /// Makes a certificate for `localhost`.
+    /// Another server that follows this one, and takes no changes.
+    pub fn standby(&self) -> Self {
+        let programs = programs().expect("this server runs");
+        let folder = tempfile::Builder::new()
+            .prefix("kubegrant-standby-")
+            .tempdir()
+            .expect("a folder")
+            .keep();
+        let port = free_port().expect("a free port");
+        if rustix::process::geteuid().is_root() {
+            let chown = succeeds(Command::new("chown").arg("postgres:postgres").arg(&folder));
+            assert!(chown, "the folder is the server's");
+        }
+        let copied = as_server(&programs.join("pg_basebackup"))
+            .env("PGPASSWORD", PASSWORD)
+            .args(["-U", "postgres", "-R", "-c", "fast", "-h"])
+            .arg(&self.folder)
+            .args(["-p", &self.port.to_string(), "-D"])
+            .arg(folder.join("data"))
+            .output()
+            .expect("pg_basebackup is there with the server");
+        assert!(copied.status.success(), "{copied:?}");
+        let settings = format!(
+            "port = {port}\nunix_socket_directories = '{}'\n",
+            folder.display()
+        );
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(folder.join("data/postgresql.conf"))
+            .expect("its settings");
+        file.write_all(settings.as_bytes()).expect("settings");
+        let server = Self { folder, port };
+        server.run(&programs).expect("it starts");
+        server
+    }
+
+    /// Makes a certificate for `localhost`, and an authority for those who log in with one.
     fn certify(&self) -> bool {
         let data = self.folder.join("data");
-        let made = succeeds(
-            Command::new("openssl")
-                .args([
-                    "req",
-                    "-x509",
-                    "-newkey",
-                    "ec",
-                    "-pkeyopt",
-                    "ec_paramgen_curve:prime256v1",
-                ])
-                .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-                .args(["-addext", "subjectAltName=DNS:localhost"])
-                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-                .arg("-keyout")
-                .arg(data.join("server.key"))
-                .arg("-out")
-                .arg(data.join("server.crt")),
-        );
+        let made = issue(
+            &["-x509", "-subj", "/CN=localhost", "-days", "2"],
+            &[
+                "subjectAltName=DNS:localhost",
+                "basicConstraints=critical,CA:FALSE",
+            ],
+            &data.join("server"),
+        ) && issue(
+            &["-x509", "-subj", "/CN=clients", "-days", "2"],
+            &["basicConstraints=critical,CA:TRUE"],
+            &self.folder.join("clients"),
+        ) && fs::read_to_string(data.join("pg_hba.conf")).is_ok_and(|rules| {
+            let rules = format!("hostssl all {CERTIFIED} 127.0.0.1/32 cert\n{rules}");
+            let mut file = fs::OpenOptions::new();
+            let opened = file
+                .write(true)
+                .truncate(true)
+                .open(data.join("pg_hba.conf"));
+            opened.is_ok_and(|mut file| file.write_all(rules.as_bytes()).is_ok())
+        });
         let copied = fs::copy(data.join("server.crt"), self.authority()).is_ok();
         let owned = !rustix::process::geteuid().is_root()
             || succeeds(
                 Command::new("chown")
                     .arg("postgres:postgres")
                     .arg(data.join("server.key"))
-                    .arg(data.join("server.crt")),
+                    .arg(data.join("server.crt"))
+                    .arg(self.folder.join("clients.crt")),
             );
         made && copied && owned
     }
@@ -261,6 +327,46 @@ impl Server {
         format!(
             "postgres://{role}:test%3Aonly@/{name}?host={folder}&port={}",
             self.port
+        )
+    }
+
+    /// The address of a database over TLS for [`CERTIFIED`], who logs in with a certificate that is made in a
+    /// folder; it is somebody else's where `name` is another one.
+    pub fn with_certificate(&self, database: &str, name: &str, folder: &Path) -> String {
+        let stem = folder.join(name);
+        let made = issue(
+            &["-subj", &format!("/CN={name}")],
+            &["extendedKeyUsage=clientAuth"],
+            &stem,
+        ) && succeeds(
+            Command::new("openssl")
+                .args([
+                    "x509",
+                    "-req",
+                    "-days",
+                    "2",
+                    "-copy_extensions",
+                    "copyall",
+                    "-CAcreateserial",
+                    "-in",
+                ])
+                .arg(stem.with_extension("crt"))
+                .arg("-CAserial")
+                .arg(stem.with_extension("srl"))
+                .arg("-CA")
+                .arg(self.folder.join("clients.crt"))
+                .arg("-CAkey")
+                .arg(self.folder.join("clients.key"))
+                .arg("-out")
+                .arg(stem.with_extension("pem")),
+        );
+        assert!(made, "a certificate is made");
+        format!(
+            "postgres://{CERTIFIED}@localhost:{}/{database}?sslrootcert={}&sslcert={}&sslkey={}",
+            self.port,
+            self.authority().display(),
+            stem.with_extension("pem").display(),
+            stem.with_extension("key").display(),
         )
     }
 

@@ -5,14 +5,14 @@
 
 use std::path::PathBuf;
 
-use futures::executor::block_on;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
 use super::connect;
+use super::wait::{silence, wait};
 use crate::domain::place::Database;
 use crate::store;
-use crate::store::engine::Result;
+use crate::store::engine::{Error, Failure, Result};
 
 /// The locks of clusters: "kgnt" and one more.
 const LOCKS: i32 = super::WRITERS + 1;
@@ -36,7 +36,7 @@ impl Held {
         let begin = "BEGIN READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
              SET LOCAL statement_timeout = '30s';";
         let begun = connect::client(database).and_then(|client| {
-            block_on(client.batch_execute(begin))?;
+            answered(client.batch_execute(begin))?;
             Ok(client)
         });
         match begun {
@@ -52,7 +52,7 @@ impl Held {
         let key = key.fold(0, |all: i32, byte| all << 8 | i32::from(*byte));
         let sql = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({LOCKS}, {key})");
         let asked = || -> Result<bool> {
-            let row = block_on(self.client.query_typed_one(&sql, &[]))?;
+            let row = answered(self.client.query_typed_one(&sql, &[]))?;
             Ok(row.try_get(0)?)
         };
         asked().map_err(|error| store::named(&self.place, error.into()))
@@ -60,6 +60,20 @@ impl Held {
 
     /// Whether the connection, and the locks with it, still stands.
     pub(crate) fn stands(&self) -> bool {
-        block_on(self.client.batch_execute("SELECT 1")).is_ok()
+        answered(self.client.batch_execute("SELECT 1")).is_ok()
+    }
+}
+
+/// Waits for an answer.
+fn answered<T>(
+    answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    match wait(answer) {
+        Some(answer) => Ok(answer?),
+        None => Err(Error::Database {
+            place: None,
+            message: silence(),
+            failure: Failure::Away,
+        }),
     }
 }
