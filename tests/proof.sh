@@ -86,7 +86,7 @@ suite_serving() {
 
 # 13. The store in PostgreSQL: the connection cut at every statement, and the lock lost at every request.
 suite_postgres() {
-    process postgres::cut postgres::lost
+    process postgres::
 }
 
 # 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler

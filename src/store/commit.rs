@@ -50,7 +50,7 @@ pub(crate) fn effect(
             shard,
         } => {
             let home = on.map_or(Home::Own, |on| on.home_of_next(*subject, *power));
-            let account = account_of(on, (*subject, home), *version, by)?;
+            let account = account_of(on, *subject, *version, home, by)?;
             let new = credentials::NewCredential {
                 cluster: *cluster,
                 subject: *subject,
@@ -67,7 +67,7 @@ pub(crate) fn effect(
             subject,
             version,
             renews,
-        } => credentials::set_renews(tx, *cluster, (*subject, *version), *renews)?,
+        } => credentials::set_renews(tx, *cluster, *subject, *version, *renews)?,
         Effect::MoveToShard {
             cluster,
             credential,
@@ -164,7 +164,7 @@ fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<
             users::insert(tx, new)?;
         }
         Effect::SetKey { user, key } => {
-            users::set_key(tx, *user, key, (by.holder, by.now))?;
+            users::set_key(tx, *user, key, by.holder, by.now)?;
             sessions::end_of(tx, *user)?;
         }
         Effect::SetOidc { user, link } => {
@@ -190,7 +190,7 @@ fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<
             project,
             user,
             role,
-        } => projects::put_member(tx, (*project, *user), *role, by.user, by.now)?,
+        } => projects::put_member(tx, *project, *user, *role, by.user, by.now)?,
         Effect::RemoveMember { project, user } => projects::remove_member(tx, *project, *user)?,
         _ => {}
     }
@@ -200,8 +200,9 @@ fn of_people(tx: &WriteTxn<'_>, effect: &Effect, by: &Committing<'_>) -> Result<
 /// The name of the account of a version that begins.
 fn account_of(
     on: Option<&ClusterSnapshot>,
-    (subject, home): (Subject, Home),
+    subject: Subject,
     version: u32,
+    home: Home,
     by: &Committing<'_>,
 ) -> Result<AccountName> {
     let owner = on.and_then(|on| on.subject_name(subject));

@@ -459,7 +459,8 @@ pub(crate) fn deliver(tx: &WriteTxn<'_>, delivery: &Delivery) -> Result<()> {
 pub(crate) fn set_renews(
     tx: &WriteTxn<'_>,
     cluster: ClusterId,
-    (subject, version): (Subject, u32),
+    subject: Subject,
+    version: u32,
     renews: Renews,
 ) -> Result<()> {
     let (kind, user, project, level) = columns(subject);

@@ -20,7 +20,7 @@ fn user(tx: &WriteTxn<'_>) -> Result<UserId> {
     let name = "alice".parse().expect("a good name");
     let named = crate::domain::name::UserRef::Name(name);
     if let Some(found) = users::find_unchecked(tx, &named)? {
-        users::set_key(tx, found.id, key, (found.id, Timestamp::UNIX_EPOCH))?;
+        users::set_key(tx, found.id, key, found.id, Timestamp::UNIX_EPOCH)?;
         return Ok(found.id);
     }
     let new = NewUser {

@@ -163,7 +163,8 @@ pub(crate) fn of_user(tx: &ReadTxn<'_>, user: UserId) -> Result<Vec<(Project, Pr
 /// Makes a user a member, or gives a member another role.
 pub(crate) fn put_member(
     tx: &WriteTxn<'_>,
-    (project, user): (ProjectId, UserId),
+    project: ProjectId,
+    user: UserId,
     role: ProjectRole,
     by: UserId,
     at: Timestamp,

@@ -306,7 +306,7 @@ fn damage(statement: &str) -> String {
         add_cluster(tx, user)?;
         let project = projects::insert(tx, &"shop".parse().expect("a name"), "", user, at(1))?;
         let role = crate::domain::project::ProjectRole::Viewer;
-        projects::put_member(tx, (project, user), role, user, at(1))?;
+        projects::put_member(tx, project, user, role, user, at(1))?;
         tx.sql().batch(
             "INSERT INTO grants (user, cluster, level, granted_at, granted_by)
                VALUES (1, 1, 'read', 1, 1);

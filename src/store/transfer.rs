@@ -49,7 +49,7 @@ pub(super) fn copy_rows(from: &Connection, to: &Connection) -> Result<()> {
     let file = if from.is_remote() { to } else { from };
     to.wait_with_references()?;
     for (table, columns) in tables_of(file)? {
-        copy_table((from, to), &table, &columns)?;
+        copy_table(from, to, &table, &columns)?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ pub(crate) fn copy(from: &ReadTxn<'_>, to: &WriteTxn<'_>) -> Result<()> {
     super::integrity::forget(to.sql())?;
     to.sql().wait_with_references()?;
     for (table, columns) in tables()? {
-        copy_table((from.sql(), to.sql()), &table, &columns)?;
+        copy_table(from.sql(), to.sql(), &table, &columns)?;
     }
     // They are as they were, and so are their digests.
     to.execute("DELETE FROM touched", [])?;
@@ -82,11 +82,7 @@ pub(crate) fn copy(from: &ReadTxn<'_>, to: &WriteTxn<'_>) -> Result<()> {
     Ok(())
 }
 
-fn copy_table(
-    (from, to): (&Connection, &Connection),
-    table: &str,
-    columns: &[String],
-) -> Result<()> {
+fn copy_table(from: &Connection, to: &Connection, table: &str, columns: &[String]) -> Result<()> {
     let names = columns.join(", ");
     let places = engine::places(columns.len());
     let query = format!("SELECT {names} FROM {table}");
@@ -136,7 +132,7 @@ mod tests {
                 };
                 let id = users::insert(tx, &new)?;
                 if name == "bob" {
-                    users::set_key(tx, id, name, (id, Timestamp::UNIX_EPOCH))?;
+                    users::set_key(tx, id, name, id, Timestamp::UNIX_EPOCH)?;
                 }
                 meta::set(tx, "k", name)?;
                 let event = Event {

@@ -231,7 +231,8 @@ pub(crate) fn set_key(
     tx: &WriteTxn<'_>,
     user: UserId,
     key: &str,
-    (by, at): (UserId, Timestamp),
+    by: UserId,
+    at: Timestamp,
 ) -> Result<()> {
     tx.execute(
         "UPDATE users SET key = ?2, key_set_by = ?3, key_set_at = ?4 WHERE id = ?1",

@@ -360,7 +360,7 @@ fn who_holds_no_identity_appends_nothing() {
     forge(&store, "alice", &mallory, |tx| {
         make_owner(tx);
         let by = (UserId(1), at(0));
-        users::set_key(tx, UserId(1), mallory.key(), by).expect("a change");
+        users::set_key(tx, UserId(1), mallory.key(), by.0, by.1).expect("a change");
     });
     assert_eq!(broken_at_3(&store), Some(NOT_THEIRS));
     // A user of their own, who signs their own coming.
@@ -475,7 +475,7 @@ fn a_key_that_was_replaced_signs_nothing_more() {
     let new = crate::secrets::Identity::generate().signer();
     let replaced: Result<()> = store.write(|tx| {
         fixture::append(tx, &event(3))?;
-        users::set_key(tx, UserId(2), new.key(), by)
+        users::set_key(tx, UserId(2), new.key(), by.0, by.1)
     });
     replaced.expect("it can be written");
     let as_bob = Event {
@@ -491,7 +491,7 @@ fn a_key_that_was_replaced_signs_nothing_more() {
     let newer = crate::secrets::Identity::generate().signer();
     let replaced: Result<()> = store.write(|tx| {
         append(tx, &as_bob, UserId(2), &new)?;
-        users::set_key(tx, UserId(2), newer.key(), (UserId(2), at(0)))?;
+        users::set_key(tx, UserId(2), newer.key(), UserId(2), at(0))?;
         append(tx, &as_bob, UserId(2), &new).map(drop)
     });
     replaced.expect("it can be written");
@@ -520,7 +520,7 @@ fn a_server_that_changes_a_key_for_somebody_is_found() {
         };
         append(tx, &for_alice, UserId(2), &desk)?;
         let other = crate::secrets::Identity::generate().signer();
-        users::set_key(tx, UserId(1), other.key(), (UserId(1), at(0)))
+        users::set_key(tx, UserId(1), other.key(), UserId(1), at(0))
     });
     done.expect("whoever has the file can");
     let why = "it changes who the users are, and its actor was neither owner nor admin then";

@@ -170,7 +170,7 @@ impl Walk {
             Some(Err(_)) => return Err(UNTOLD),
         };
         match fields.signer {
-            Some(_) => self.signed(seq, fields, (&hash, signature), change)?,
+            Some(_) => self.signed(seq, fields, &hash, signature, change)?,
             None => self.unsigned(seq, fields, change)?,
         }
         self.has_state = fields.state.is_some();
@@ -215,7 +215,8 @@ impl Walk {
         &mut self,
         seq: i64,
         fields: &Fields<'_>,
-        (hash, signature): (&str, Option<&[u8]>),
+        hash: &str,
+        signature: Option<&[u8]>,
         change: Option<Change>,
     ) -> std::result::Result<(), &'static str> {
         if change.as_ref().is_some_and(|it| it.base.is_some()) {

@@ -192,7 +192,8 @@ impl<'a> FromSql<'a> for ValueRef<'a> {
 
 /// Whether a statement only reads.
 fn is_look(sql: &str) -> bool {
-    sql.trim_start().starts_with("SELECT")
+    let sql = sql.trim_start();
+    sql.starts_with("SELECT") || sql.starts_with("WITH")
 }
 
 /// The value of a column.
@@ -474,8 +475,11 @@ impl Postgres {
         if self.intact_at.get() == Some(seen) {
             return Ok(true);
         }
-        let (found, kept) = self.shapes()?;
-        let is_same = found == kept;
+        let mut is_same = false;
+        self.each(&schema::is_kept(), &Values::Numbered(Vec::new()), |row| {
+            is_same = row.try_get(0)?;
+            Ok::<_, Error>(ControlFlow::Break(()))
+        })?;
         self.intact_at.set(is_same.then_some(seen));
         Ok(is_same)
     }

@@ -8,7 +8,8 @@ use super::guarded::{
 
 /// What of a cluster was guarded in stores of schema 6.
 const CLUSTERS_6: Guarded = table(
-    ("clusters", Of::Cluster),
+    "clusters",
+    Of::Cluster,
     "@.id",
     "@.removed_at IS NULL",
     &[
@@ -43,7 +44,8 @@ const CLUSTERS_6: Guarded = table(
 
 /// What of a user was guarded in stores of schema 5.
 const USERS_5: Guarded = table(
-    ("users", Of::User),
+    "users",
+    Of::User,
     "@.id",
     EVERY,
     &["id", "name", "email", "role", "active", "key"],
@@ -186,7 +188,8 @@ pub(super) const GUARDED_5: &[Guarded] = &[
     PROJECTS,
     PROJECT_MEMBERS,
     table(
-        ("clusters", Of::Cluster),
+        "clusters",
+        Of::Cluster,
         "@.id",
         "@.removed_at IS NULL",
         &[
@@ -213,7 +216,8 @@ pub(super) const GUARDED_5: &[Guarded] = &[
     GRANTS,
     BLOCKS,
     table(
-        ("credentials", Of::Cluster),
+        "credentials",
+        Of::Cluster,
         "@.cluster",
         "@.state <> 'revoked'",
         &[
@@ -222,7 +226,8 @@ pub(super) const GUARDED_5: &[Guarded] = &[
         ],
     ),
     table(
-        ("ssh_keys", Of::Cluster),
+        "ssh_keys",
+        Of::Cluster,
         "@.cluster",
         EVERY,
         &[
@@ -240,7 +245,8 @@ pub(super) const GUARDED_5: &[Guarded] = &[
         ],
     ),
     table(
-        ("bindings", Of::Cluster),
+        "bindings",
+        Of::Cluster,
         "@.cluster",
         "@.removed_at IS NULL",
         &["cluster", "user", "kind", "role", "namespace"],

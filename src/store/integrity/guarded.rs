@@ -68,7 +68,8 @@ pub(super) struct Guarded {
 
 /// A table whose part is a column.
 pub(super) const fn table(
-    (table, of): (&'static str, Of),
+    table: &'static str,
+    of: Of,
     part: &'static str,
     counts: &'static str,
     columns: &'static [&'static str],
@@ -105,40 +106,46 @@ const fn of_credential(table: &'static str, columns: &'static [&'static str]) ->
     }
 }
 
-pub(super) const META: Guarded = table(("meta", Of::Organization), "''", EVERY, &["key", "value"]);
+pub(super) const META: Guarded = table("meta", Of::Organization, "''", EVERY, &["key", "value"]);
 pub(super) const PROJECTS: Guarded = table(
-    ("projects", Of::Organization),
+    "projects",
+    Of::Organization,
     "''",
     "@.removed_at IS NULL",
     &["id", "name"],
 );
 pub(super) const PROJECT_MEMBERS: Guarded = table(
-    ("project_members", Of::Project),
+    "project_members",
+    Of::Project,
     "@.project",
     EVERY,
     &["project", "user", "role"],
 );
 pub(super) const GRANTS: Guarded = table(
-    ("grants", Of::Cluster),
+    "grants",
+    Of::Cluster,
     "@.cluster",
     "@.removed_at IS NULL",
     &["cluster", "user", "level", "granted_by", "ends_at"],
 );
 pub(super) const BLOCKS: Guarded = table(
-    ("blocks", Of::Cluster),
+    "blocks",
+    Of::Cluster,
     "@.cluster",
     EVERY,
     &["cluster", "user"],
 );
 pub(super) const PROVIDER_TOKENS: Guarded = table(
-    ("provider_tokens", Of::Cluster),
+    "provider_tokens",
+    Of::Cluster,
     "@.cluster",
     EVERY,
     &["cluster", "provider", "secret", "generation"],
 );
 
 const CLUSTERS: Guarded = table(
-    ("clusters", Of::Cluster),
+    "clusters",
+    Of::Cluster,
     "@.id",
     "@.removed_at IS NULL",
     &[
@@ -177,7 +184,8 @@ const CLUSTERS: Guarded = table(
 
 /// The rows of a table by another part, which is a column; with what counts of them.
 const fn second(
-    (name, of): (&'static str, Of),
+    name: &'static str,
+    of: Of,
     guarded: Guarded,
     part: &'static str,
     counts: &'static str,
@@ -194,7 +202,8 @@ const fn second(
 }
 
 const USERS: Guarded = table(
-    ("users", Of::User),
+    "users",
+    Of::User,
     "@.id",
     EVERY,
     &[
@@ -211,7 +220,8 @@ const USERS: Guarded = table(
 // Until when a token works is what a person is told of a revocation that is pending; until when a
 // shell may live is what ends it. By its shard an account is found on the lists that it is taken off.
 const CREDENTIALS: Guarded = table(
-    ("credentials", Of::Cluster),
+    "credentials",
+    Of::Cluster,
     "@.cluster",
     "@.state <> 'revoked'",
     &[
@@ -232,7 +242,8 @@ const CREDENTIALS: Guarded = table(
     ],
 );
 pub(super) const ISSUERS: Guarded = table(
-    ("issuers", Of::Cluster),
+    "issuers",
+    Of::Cluster,
     "@.cluster",
     EVERY,
     &[
@@ -245,7 +256,8 @@ pub(super) const ISSUERS: Guarded = table(
     ],
 );
 pub(super) const SELF_SERVICE: Guarded = table(
-    ("self_service", Of::Cluster),
+    "self_service",
+    Of::Cluster,
     "@.cluster",
     EVERY,
     &["cluster", "how"],
@@ -253,7 +265,8 @@ pub(super) const SELF_SERVICE: Guarded = table(
 // Whoever makes one, or lets one wait again, gets somebody's kubeconfig. How often it was guessed at is no matter
 // of trust: a hand that takes that back can do as much with a row of its own.
 pub(super) const SHARES: Guarded = table(
-    ("shares", Of::Cluster),
+    "shares",
+    Of::Cluster,
     "@.cluster",
     EVERY,
     &[
@@ -270,12 +283,13 @@ pub(super) const SHARES: Guarded = table(
 );
 // Whoever edits one logs in as somebody else.
 pub(super) const OIDC_LINKS: Guarded = table(
-    ("oidc_links", Of::User),
+    "oidc_links",
+    Of::User,
     "@.user",
     EVERY,
     &["user", "kind", "issuer", "claims"],
 );
-pub(super) const SERVERS: Guarded = table(("servers", Of::User), "@.user", EVERY, &["user"]);
+pub(super) const SERVERS: Guarded = table("servers", Of::User, "@.user", EVERY, &["user"]);
 // Who may have a shared version in their hands: one row less, and somebody keeps it.
 const HOLDERS: Guarded = of_credential("holders", &["credential", "user", "kept"]);
 // The same, and whose a token is that the API server's own log names.
@@ -293,7 +307,8 @@ const DELIVERIES: Guarded = of_credential(
 );
 // One that was unbound counts until the cluster was seen to be without it.
 const BINDINGS: Guarded = table(
-    ("bindings", Of::Cluster),
+    "bindings",
+    Of::Cluster,
     "@.cluster",
     "(@.removed_at IS NULL OR @.owed = 1)",
     &[
@@ -325,7 +340,8 @@ pub(super) const FIRST: &[Guarded] = &[
     HOLDERS,
     DELIVERIES,
     table(
-        ("ssh_keys", Of::Cluster),
+        "ssh_keys",
+        Of::Cluster,
         "@.cluster",
         EVERY,
         &[
@@ -351,7 +367,8 @@ pub(super) const FIRST: &[Guarded] = &[
              WHERE k.cluster = ?1)",
         ),
         ..table(
-            ("ssh_key_nodes", Of::Cluster),
+            "ssh_key_nodes",
+            Of::Cluster,
             "(SELECT k.cluster FROM main.ssh_keys AS k WHERE k.id = @.key)",
             "@.removed_at IS NULL",
             &["key", "address", "port", "login"],
@@ -361,7 +378,8 @@ pub(super) const FIRST: &[Guarded] = &[
     PROVIDER_TOKENS,
     // A number that the cluster was seen to use must not be used again.
     table(
-        ("version_floors", Of::Cluster),
+        "version_floors",
+        Of::Cluster,
         "@.cluster",
         EVERY,
         &["cluster", "owner", "version"],
@@ -390,7 +408,8 @@ pub(super) const ALL_CLUSTERS: &str = "all clusters";
 /// none of it missing; and who the owners and admins are, on which everybody relies who seals a secret.
 const SECOND: &[Guarded] = &[
     second(
-        ("admins", Of::Organization),
+        "admins",
+        Of::Organization,
         USERS,
         "''",
         "@.role <> 'developer'",
@@ -399,45 +418,46 @@ const SECOND: &[Guarded] = &[
     Guarded {
         columns: &["id", "name", "owner", "project"],
         ..second(
-            (ALL_CLUSTERS, Of::Organization),
+            ALL_CLUSTERS,
+            Of::Organization,
             CLUSTERS,
             "''",
             CLUSTERS.counts,
         )
     },
+    second("grants of user", Of::User, GRANTS, "@.user", GRANTS.counts),
+    second("blocks of user", Of::User, BLOCKS, "@.user", EVERY),
     second(
-        ("grants of user", Of::User),
-        GRANTS,
-        "@.user",
-        GRANTS.counts,
-    ),
-    second(("blocks of user", Of::User), BLOCKS, "@.user", EVERY),
-    second(
-        ("credentials of user", Of::User),
+        "credentials of user",
+        Of::User,
         CREDENTIALS,
         "@.user",
         "(@.user IS NOT NULL AND @.state <> 'revoked')",
     ),
     second(
-        ("bindings of user", Of::User),
+        "bindings of user",
+        Of::User,
         BINDINGS,
         "@.user",
         BINDINGS.counts,
     ),
     second(
-        ("holders of user", Of::User),
+        "holders of user",
+        Of::User,
         HOLDERS,
         "@.user",
         HOLDERS.counts,
     ),
     second(
-        ("deliveries of user", Of::User),
+        "deliveries of user",
+        Of::User,
         DELIVERIES,
         "@.to_user",
         DELIVERIES.counts,
     ),
     second(
-        ("projects of user", Of::User),
+        "projects of user",
+        Of::User,
         PROJECT_MEMBERS,
         "@.user",
         PROJECT_MEMBERS.counts,

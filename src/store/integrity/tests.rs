@@ -216,7 +216,7 @@ fn a_forged_row_stays_wrong_when_this_program_writes_it_again() {
         .execute_batch("UPDATE users SET role = 'owner' WHERE id = 2")
         .expect("whoever has the file can");
     let done: Result<EventSeq> = store.write(|tx| {
-        users::set_key(tx, UserId(2), "age1x", (UserId(1), Timestamp::UNIX_EPOCH))?;
+        users::set_key(tx, UserId(2), "age1x", UserId(1), Timestamp::UNIX_EPOCH)?;
         fixture::append(tx, &event())
     });
     done.expect("it can be written");

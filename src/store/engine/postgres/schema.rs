@@ -140,6 +140,16 @@ pub(super) fn keep_shape() -> String {
     format!("DELETE FROM shape; INSERT INTO shape {FOUND};")
 }
 
+/// Asks whether what is there is what should be there.
+pub(super) fn is_kept() -> String {
+    format!(
+        "WITH found AS MATERIALIZED (SELECT kind COLLATE \"C\" AS kind, name COLLATE \"C\" AS name,
+             text COLLATE \"C\" AS text FROM ({FOUND}) AS it)
+         SELECT NOT EXISTS (SELECT kind, name, text FROM found EXCEPT SELECT kind, name, text FROM shape)
+           AND NOT EXISTS (SELECT kind, name, text FROM shape EXCEPT SELECT kind, name, text FROM found)"
+    )
+}
+
 /// A table of SQLite's in PostgreSQL's words.
 fn table(sql: &str) -> String {
     // What follows the columns is SQLite's own: STRICT, WITHOUT ROWID.
