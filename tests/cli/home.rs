@@ -20,6 +20,8 @@ use regex::Regex;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::engine;
+
 /// A made-up world.
 pub(crate) struct Home {
     dir: TempDir,
@@ -71,8 +73,8 @@ impl Home {
             .variable("XDG_DATA_HOME", here("data"))
             .variable("XDG_STATE_HOME", here("state"))
             .current_dir(here("work"));
-        let database = server().map(Server::database);
-        let fixture = match (server(), &database) {
+        let database = engine::server().map(Server::database);
+        let fixture = match (engine::server(), &database) {
             (Some(server), Some(name)) => fixture.variable("KUBEGRANT_STORE", server.address(name)),
             _ => fixture,
         };
@@ -149,25 +151,14 @@ impl Home {
         let exit = kubegrant::run(&args, Env::fixed(fixture));
         Ran {
             stdout: fixture.take_stdout(),
-            stderr: self.without_role(fixture.take_stderr()),
+            stderr: match self.database {
+                Some(_) => engine::without_role(&fixture.take_stderr()),
+                None => fixture.take_stderr(),
+            },
             code: (0..=u8::MAX)
                 .find(|code| ExitCode::from(*code) == exit)
                 .expect("an exit code is a byte"),
             root: self.dir.path().display().to_string(),
-        }
-    }
-
-    /// What was said, but for the warning that the role of a test owns its tables.
-    fn without_role(&self, said: String) -> String {
-        static WARNING: LazyLock<Regex> = LazyLock::new(|| {
-            let words = "(?m)^warning: role 'kg[0-9]+' could change the log of this store: it owns \
-                         the tables, it may change or delete events\n(\n?hint: `kubegrant store \
-                         roles` prints roles that cannot\n)?";
-            Regex::new(words).expect("an expression")
-        });
-        match self.database {
-            None => said,
-            Some(_) => WARNING.replace_all(&said, "").into_owned(),
         }
     }
 
@@ -370,11 +361,11 @@ impl Home {
     /// What is stored sealed in a column of `prod`'s row, or beside it.
     pub(crate) fn sealed(&self, query: &str) -> Vec<u8> {
         if let Some(database) = &self.database {
-            let hex = in_database(
+            let hex = engine::in_database(
                 database,
                 &format!("SELECT encode(it, 'hex') FROM ({query}) AS found(it)"),
             );
-            return unhex(hex.trim());
+            return engine::unhex(hex.trim());
         }
         let sql = rusqlite::Connection::open(self.store()).expect("open");
         sql.query_row(query, [], |row| row.get(0))
@@ -386,7 +377,7 @@ impl Home {
         if let Some(database) = &self.database {
             // What refuses edits by hand, and a superuser turns off.
             let edit = format!("SET session_replication_role = replica; {statement}");
-            in_database(database, &edit);
+            engine::in_database(database, &edit);
             return;
         }
         let sql = rusqlite::Connection::open(self.store()).expect("open");
@@ -414,43 +405,6 @@ impl Home {
             .iter()
             .any(|request| request.method != "GET" && !request.path.contains("accessreviews"))
     }
-}
-
-/// The server whose databases are the stores, where `KUBEGRANT_TEST_ENGINE=postgres` wants that; else they are files.
-fn server() -> Option<&'static Server> {
-    static WANTED: LazyLock<bool> = LazyLock::new(|| {
-        let engine = std::env::var("KUBEGRANT_TEST_ENGINE").unwrap_or_default();
-        assert!(
-            ["", "sqlite", "postgres"].contains(&engine.as_str()),
-            "KUBEGRANT_TEST_ENGINE is sqlite or postgres"
-        );
-        engine == "postgres"
-    });
-    WANTED.then(|| Server::get().expect("PostgreSQL is at hand"))
-}
-
-/// Runs statements in a database, in the words of a file's; gives what they say.
-fn in_database(database: &str, sql: &str) -> String {
-    let server = server().expect("a server");
-    let sql = format!("SET search_path = kubegrant; {}", quoted(sql));
-    let (good, answer) = server.psql(database, &sql);
-    assert!(good, "{sql}: {answer}");
-    answer.trim_start_matches("SET\n").to_owned()
-}
-
-/// The one name of ours that is a word of PostgreSQL's.
-fn quoted(sql: &str) -> String {
-    static USER: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\buser\b").expect("an expression"));
-    USER.replace_all(sql, "\"user\"").into_owned()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
-    digits
-        .map(|pair| byte(pair).expect("hexadecimal"))
-        .collect()
 }
 
 /// The permission bits of a file.

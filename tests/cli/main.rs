@@ -23,6 +23,7 @@ mod credential;
 mod denials;
 mod doctor;
 mod dry_run;
+mod engine;
 mod failures;
 mod formats;
 mod generated;
