@@ -24,11 +24,12 @@ mod agent;
 mod error;
 mod exchange;
 mod line;
+mod lookup;
+mod options;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,19 +37,16 @@ use std::time::Duration;
 pub(crate) use address::{Login, Node};
 pub(crate) use error::NodeError;
 pub(crate) use line::PublicLine;
+pub(crate) use lookup::{addresses_of, is_own};
 
 use crate::domain::text;
 use crate::env::{Env, Random};
 use agent::Agent;
 use exchange::Reply;
+use options::{NEWER_OPTIONS, NEWER_SINCE, OPTIONS, PROOF_OPTIONS};
 
 /// How long one exchange with a node may take.
 const EXCHANGE_MAX: Duration = Duration::from_mins(1);
-
-/// A port at which nobody listens.
-const DISCARD: u16 = 9;
-/// How long a name is looked up.
-const NAME_MAX: Duration = Duration::from_secs(2);
 
 /// How many lines a login script may read before ours begins.
 const QUESTIONS_MAX: usize = 64;
@@ -61,53 +59,8 @@ const SUDO_SHELL: &str = "exec env LC_ALL=C sudo -n -H sh";
 /// The script that changes `authorized_keys`.
 const SCRIPT: &str = include_str!("nodes/authorized_keys.sh");
 
-/// Options of every exchange; what they leave open, the user's configuration decides.
-const OPTIONS: &[&str] = &[
-    // Several nodes are asked at once: nobody could tell the questions apart.
-    "BatchMode=yes",
-    "ConnectTimeout=10",
-    "ConnectionAttempts=1",
-    "ServerAliveInterval=5",
-    "ServerAliveCountMax=3",
-    // The words that tell one failure from another, and no banners.
-    "LogLevel=ERROR",
-    // A master made here would stay behind with our pipes in its hands.
-    "ControlMaster=no",
-    "ControlPersist=no",
-    "RemoteCommand=none",
-    "RequestTTY=no",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "ClearAllForwardings=yes",
-    "Tunnel=no",
-    "PermitLocalCommand=no",
-    // It would ask on the terminal whether new host keys are to be kept.
-    "UpdateHostKeys=no",
-];
-
-/// Options that OpenSSH has since 8.7: an older one knows neither them nor what they undo.
-const NEWER_OPTIONS: &[&str] = &[
-    "SessionType=default",
-    "StdinNull=no",
-    "ForkAfterAuthentication=no",
-];
-const NEWER_SINCE: (u32, u32) = (8, 7);
 /// How long `ssh` may take to say its version.
 const VERSION_MAX: Duration = Duration::from_secs(5);
-
-/// Options of a proof: one key, one method, one connection of its own.
-const PROOF_OPTIONS: &[&str] = &[
-    "IdentitiesOnly=yes",
-    "PreferredAuthentications=publickey",
-    "PubkeyAuthentication=yes",
-    "PasswordAuthentication=no",
-    "KbdInteractiveAuthentication=no",
-    "HostbasedAuthentication=no",
-    "GSSAPIAuthentication=no",
-    "ControlPath=none",
-    "AddKeysToAgent=no",
-    "PKCS11Provider=none",
-];
 
 /// What became of a line that was to be added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -493,29 +446,6 @@ fn version(words: &str) -> Option<(u32, u32)> {
     let (major, rest) = rest.split_once('.')?;
     let minor: String = rest.chars().take_while(char::is_ascii_digit).collect();
     Some((major.parse().ok()?, minor.parse().ok()?))
-}
-
-/// The addresses that a name leads to now; none where nobody knows it, or not soon.
-pub(crate) async fn addresses_of(host: &str) -> Vec<IpAddr> {
-    let looking = tokio::net::lookup_host((host, 0));
-    match tokio::time::timeout(NAME_MAX, looking).await {
-        Ok(Ok(found)) => found.map(|it| it.ip().to_canonical()).collect(),
-        Ok(Err(_)) | Err(_) => vec![],
-    }
-}
-
-/// Whether an address is one of this machine's own. Nothing is sent: the system says from where it
-/// would go.
-pub(crate) fn is_own(address: IpAddr) -> bool {
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let from = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((address, DISCARD))?;
-        socket.local_addr()
-    });
-    from.is_ok_and(|from| from.ip() == address)
 }
 
 impl std::fmt::Debug for Ssh {
