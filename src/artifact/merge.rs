@@ -9,6 +9,7 @@
 //! whose. Only by it are they known as ours. An entry of the same name without the mark is
 //! somebody else's, and is left alone.
 
+mod error;
 mod found;
 mod kubectl;
 mod names;
@@ -19,16 +20,16 @@ mod tree;
 
 use zeroize::Zeroizing;
 
-use super::kubeconfig::{KubeconfigFields, RenderError, render_items};
+use super::kubeconfig::{KubeconfigFields, render_items};
 use crate::domain::KUBECONFIG_BYTES_MAX;
 use crate::domain::installation::InstallationId;
 use crate::domain::subject::SubjectName;
-use crate::secrets::text::NotText;
+pub(crate) use error::MergeError;
 pub(crate) use found::{FoundKind, FoundLogin, logins, tokens_alone};
 pub(super) use names::Names;
 use names::names_to_be;
 use splice::Edits;
-use tree::{Broken, Node, Placed, View};
+use tree::{Node, Placed, View};
 
 /// The largest kubeconfig that is merged into, in bytes.
 pub(crate) const BYTES_MAX: usize = KUBECONFIG_BYTES_MAX;
@@ -71,67 +72,6 @@ pub(crate) struct Merged {
     pub(crate) kept: Vec<String>,
     /// How many entries came or went.
     pub(crate) changed: usize,
-}
-
-/// Why a kubeconfig was left as it is.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MergeError {
-    /// It cannot be read.
-    #[error("line {line}: {reason}")]
-    Broken {
-        /// The line where it stands.
-        line: usize,
-        /// What is wrong; never a value.
-        reason: String,
-    },
-    /// It is not text that can be written back as it was.
-    #[error(transparent)]
-    NotText(#[from] NotText),
-    /// It is UTF-16 text, which kubectl would not write.
-    #[error("it is UTF-16 text, as PowerShell's `>` writes it")]
-    Utf16,
-    /// It is YAML, and no kubeconfig.
-    #[error("it is not a kubeconfig: {what}")]
-    NotKubeconfig {
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// Somebody else's entry has the name.
-    #[error("its {kind} '{name}' is not ours, and two cannot have one name")]
-    Taken {
-        /// `cluster`, `user` or `context`.
-        kind: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// An entry of somebody else's waits for the login or the address that is about to come.
-    #[error(
-        "its context '{context}' is not ours, and refers to the {kind} '{name}', which is about to \
-         come"
-    )]
-    Waiting {
-        /// The context.
-        context: String,
-        /// `cluster` or `user`.
-        kind: &'static str,
-        /// The name that it waits for.
-        name: String,
-    },
-    /// It uses YAML that would not survive.
-    #[error("its layout is too unusual to be changed without a loss")]
-    Layout,
-    /// The entries themselves cannot be written.
-    #[error(transparent)]
-    Render(#[from] RenderError),
-}
-
-impl From<Broken> for MergeError {
-    fn from(broken: Broken) -> Self {
-        Self::Broken {
-            line: broken.line,
-            reason: broken.reason,
-        }
-    }
 }
 
 /// A list of a kubeconfig: its key, and the key of an item's content.

@@ -6,9 +6,10 @@
 //! was handed out. Standard output cannot be looked at afterwards, so there the record comes first:
 //! at most once.
 
+mod known;
+
 use std::path::PathBuf;
 
-use super::candidates::{self, Candidates};
 use super::giving::{self, Giving, unsure, vouched};
 use super::pending::{digest, resolve};
 use crate::artifact::file::{FileError, Overwrite, check_writable_destination};
@@ -31,8 +32,9 @@ use crate::ops::change::{self, About, Change, Decision, Target, Who};
 use crate::ops::journal::Journal;
 use crate::ops::{Done, Error, Intent, Obstacle, Unasked, find, reseal};
 use crate::secrets::{ExposeSecret, SecretString, seal_file};
-use crate::session::{App, Session};
+use crate::session::Session;
 use crate::store::{self, WriteTxn};
+use known::{known_nodes, readers};
 
 const COMMAND: Action = Action::SshKeyDownload;
 
@@ -341,51 +343,6 @@ fn to(path: Option<&PathBuf>) -> String {
         || "standard output".to_owned(),
         |path| format!("`{}`", path.display()),
     )
-}
-
-/// The nodes to name in the command to copy: those recorded, and those that the cluster names and
-/// that are believed. One that is not does not come into a command.
-async fn known_nodes(
-    session: &Session,
-    cluster: &Cluster,
-    actor: &User,
-    pair: &KeyPair,
-) -> Result<Vec<(String, Node)>, Error> {
-    let recorded = candidates::recorded(session, cluster)?;
-    let store = session.store()?;
-    let current = store.read(|tx| store::ssh_keys::nodes(tx, pair.id))?;
-    let mut nodes = Vec::new();
-    for held in current.iter().filter(|held| held.may_hold()) {
-        if let Ok(node) = held.address.parse::<Node>() {
-            let port = held.port;
-            nodes.push((held.login.clone(), Node { port, ..node }));
-        }
-    }
-    let candidates = Candidates {
-        session,
-        cluster,
-        actor,
-        recorded: &recorded,
-    };
-    let (good, _) = candidates.believed(None).await.unwrap_or_default();
-    for (_, node) in good {
-        if nodes.iter().all(|(_, known)| known.address != node.address) {
-            nodes.push(("root".to_owned(), node));
-        }
-    }
-    Ok(nodes)
-}
-
-/// The names of those who could ever open a key's private half.
-fn readers(app: &App, pair: &KeyPair) -> Result<Vec<String>, Error> {
-    let names = app.store()?.read(|tx| {
-        let ids = store::ssh_keys::recipients(tx, pair.id)?;
-        let users = store::users::get_each(tx, &ids.into_iter().collect())?;
-        let mut names: Vec<String> = users.values().map(|user| user.name.to_string()).collect();
-        names.sort();
-        Ok::<_, store::Error>(names)
-    })?;
-    Ok(names)
 }
 
 /// Hands the private key of a cluster's nodes out, once.
