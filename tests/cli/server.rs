@@ -124,6 +124,8 @@ impl Server {
             .variable("XDG_RUNTIME_DIR", root.join("run"))
             .variable("XDG_CONFIG_HOME", root.join("config"))
             .variable("XDG_DATA_HOME", root.join("data"))
+            // Its store is nobody's but the server's.
+            .variable("KUBEGRANT_STORE", "")
             .variable("XDG_STATE_HOME", root.join("state"))
             .variable("XDG_CACHE_HOME", root.join("cache"))
             .variable("KUBEGRANT_IDENTITY_FILE", kg.identity(user))
