@@ -1,5 +1,6 @@
 //! Which database the stores of the tests are in: files, or with `KUBEGRANT_TEST_ENGINE=postgres` a server of their own.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use kubegrant_sandbox::postgres::Server;
@@ -52,4 +53,20 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
     digits
         .map(|pair| byte(pair).expect("hexadecimal"))
         .collect()
+}
+
+#[test]
+fn what_is_left_out_of_a_database_is_there() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
+    let list = std::fs::read_to_string(folder.join("about_files.txt")).expect("the list");
+    let tests = list.lines().filter(|line| !line.starts_with('#'));
+    let mut count = 0;
+    for test in tests {
+        let (module, name) = test.rsplit_once("::").expect("module::name");
+        let file = folder.join(module.replace("::", "/")).with_extension("rs");
+        let text = std::fs::read_to_string(&file).expect("its file");
+        assert!(text.contains(&format!("fn {name}(")), "{test}");
+        count += 1;
+    }
+    assert!(count > 0, "the list has none");
 }

@@ -365,7 +365,7 @@ impl Home {
                 database,
                 &format!("SELECT encode(it, 'hex') FROM ({query}) AS found(it)"),
             );
-            return engine::unhex(hex.trim());
+            return engine::unhex(hex.lines().next().unwrap_or_default().trim());
         }
         let sql = rusqlite::Connection::open(self.store()).expect("open");
         sql.query_row(query, [], |row| row.get(0))
@@ -393,7 +393,7 @@ impl Home {
 
     /// Who of these can open the login of its issuer.
     pub(crate) fn openers_of_issuer<'a>(&self, users: &[&'a str]) -> Vec<&'a str> {
-        let sealed = self.sealed("SELECT secret FROM issuers");
+        let sealed = self.sealed("SELECT secret FROM issuers ORDER BY cluster");
         let opens = |user: &&&str| self.open(user, &sealed).is_some();
         users.iter().filter(opens).copied().collect()
     }

@@ -264,7 +264,7 @@ fn who_lost_write_meanwhile_gets_no_ssh_key() {
             )
         });
         gate.wait_for(1);
-        kg.write_sql("UPDATE grants SET level = 'read' WHERE 1");
+        kg.write_sql("UPDATE grants SET level = 'read' WHERE 1 = 1");
         gate.open();
         asked.join().expect("an answer")
     });
