@@ -6,15 +6,15 @@
 //! Every command is shown as it would be typed, with its real answer. What the kubeconfigs may do
 //! is proven by requests made with them. Ends with an error if anything is not as it should be.
 //!
-//! `--keep` leaves the sandbox up to play with, until Ctrl-C.
+//! `--keep` leaves the sandbox up to play with, until Ctrl-C. `KUBEGRANT_PROGRAM=FILE` has that program carry out the
+//! commands, one process each, where otherwise this process does: so a package is tried.
 
 #![expect(clippy::print_stdout, reason = "an example is there to be read")]
 
-use std::ffi::OsString;
-use std::io::{self, Read as _, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+mod story;
+
+use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
@@ -22,9 +22,10 @@ use anyhow::{Context as _, bail, ensure};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubegrant::Env;
-use kubegrant::env::{BaseDirs, Interrupt};
 use kubegrant_sandbox::Sandbox;
 use serde_json::{Value, json};
+
+use story::Story;
 
 fn main() -> anyhow::Result<()> {
     let keep = match std::env::args().nth(1).as_deref() {
@@ -34,9 +35,7 @@ fn main() -> anyhow::Result<()> {
     };
     let sandbox = Sandbox::start()?;
     let folder = tempfile::tempdir()?;
-    let story = Story {
-        folder: folder.path().to_owned(),
-    };
+    let story = Story::new(folder.path())?;
     story.put("admin.kubeconfig", &sandbox.admin_kubeconfig())?;
     println!("A small Kubernetes API server is up at {}.", sandbox.url());
     println!("The story happens in {}.", folder.path().display());
@@ -173,7 +172,7 @@ fn renew(story: &Story) -> anyhow::Result<()> {
     let asked = user.exec.take().context("the file asks no program")?;
     let line = asked.args.unwrap_or_default().join(" ");
     println!("\n$ kubegrant {line} -o token | …");
-    let (code, token, talk) = story.ask(&format!("{line} -o token"));
+    let (code, token, talk) = story.ask(&format!("{line} -o token"))?;
     ensure!(code == 0, "no token was given: {talk}");
     user.token = Some(token.trim().to_owned().into());
     let ana = Holder::of("ana", file)?;
@@ -286,10 +285,7 @@ fn serve(story: &Story) -> anyhow::Result<()> {
         format!("serve --identity desk.key --listen {address} --public-url {url} --self-signed");
     println!("\n$ kubegrant {line} &");
     let serving = story.begin(&line)?;
-    let bob = Story {
-        folder: story.folder.join("bob"),
-    };
-    std::fs::create_dir(&bob.folder)?;
+    let bob = story.beside("bob")?;
     std::fs::copy(story.folder.join("bob.key"), bob.folder.join("bob.key"))?;
     bob.make_private("bob.key")?;
     note("From here on it is Bob who types, on his machine, where there is no store.");
@@ -331,7 +327,9 @@ fn serve(story: &Story) -> anyhow::Result<()> {
 fn look_back(story: &Story) -> anyhow::Result<()> {
     title("11. What happened, and who did it");
     story.run("kubeconfig show prod --user carol", 0)?;
-    story.run("audit list", 0)
+    story.run("audit list", 0)?;
+    note("Nothing of it was changed since: the chain, the signatures and the records agree.");
+    story.run("audit verify", 0)
 }
 
 fn title(text: &str) {
@@ -340,149 +338,6 @@ fn title(text: &str) {
 
 fn note(text: &str) {
     println!("# {text}");
-}
-
-/// The place of the story: a home of its own.
-struct Story {
-    folder: PathBuf,
-}
-
-/// Keeps what is written to it.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Story {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a person's files, in a private folder"
-    )]
-    fn put(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        std::fs::write(self.folder.join(name), text).with_context(|| format!("writing {name}"))
-    }
-
-    /// The XDG folders of the story.
-    fn homes(&self) -> [(&'static str, PathBuf); 4] {
-        [
-            ("HOME", self.folder.clone()),
-            ("XDG_CONFIG_HOME", self.folder.join(".config")),
-            ("XDG_DATA_HOME", self.folder.join(".local/share")),
-            ("XDG_STATE_HOME", self.folder.join(".local/state")),
-        ]
-    }
-
-    /// Runs a command as it would be typed, shows its answer, and checks its exit code.
-    fn run(&self, line: &str, expected: u8) -> anyhow::Result<()> {
-        println!("\n$ kubegrant {line}");
-        let (code, answer, talk) = self.ask(line);
-        print!("{answer}{talk}");
-        if code != 0 {
-            println!("[exit {code}]");
-        }
-        ensure!(
-            code == expected,
-            "exit code {expected} was expected, not {code}"
-        );
-        Ok(())
-    }
-
-    /// Runs a command; gives its exit code, its answer, and what it said beside.
-    fn ask(&self, line: &str) -> (u8, String, String) {
-        let (stdout, stderr) = (Captured::default(), Captured::default());
-        let env = self.env(stdout.clone(), stderr.clone());
-        let code = number(kubegrant::run(&words(line), env));
-        (code, stdout.text(), stderr.text())
-    }
-
-    /// The world of a command here.
-    fn env(&self, stdout: Captured, stderr: Captured) -> Env {
-        let variables = self.homes().into_iter();
-        let variables = variables
-            .map(|(name, path)| (name.to_owned(), path.into_os_string()))
-            .collect();
-        Env {
-            stdout: Box::new(stdout),
-            stderr: Box::new(stderr),
-            stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            stderr_is_terminal: false,
-            base_dirs: BaseDirs::of(&variables),
-            variables,
-            current_dir: self.folder.clone(),
-            ..Env::real()
-        }
-    }
-
-    /// Begins a command that goes on beside.
-    fn begin(&self, line: &str) -> anyhow::Result<Serving> {
-        let args = words(line);
-        let said = Captured::default();
-        let env = Env {
-            interrupt: Interrupt::default(),
-            ..self.env(Captured::default(), said.clone())
-        };
-        let interrupt = env.interrupt.clone();
-        let thread = std::thread::spawn(move || kubegrant::run(&args, env));
-        while !said.text().contains("Serving at") {
-            ensure!(!thread.is_finished(), "it ended: {}", said.text());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        print!("{}", said.text());
-        Ok(Serving { interrupt, thread })
-    }
-
-    /// Takes a key from everybody else.
-    fn make_private(&self, name: &str) -> anyhow::Result<()> {
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        Ok(std::fs::set_permissions(self.folder.join(name), private)?)
-    }
-
-    /// Somebody with the kubeconfig that they were handed.
-    fn holder(&self, name: &'static str) -> anyhow::Result<Holder> {
-        let path = self.folder.join(format!("{name}.kubeconfig"));
-        Holder::new(name, &std::fs::read_to_string(path)?)
-    }
-}
-
-/// A command that goes on beside.
-struct Serving {
-    interrupt: Interrupt,
-    thread: std::thread::JoinHandle<ExitCode>,
-}
-
-impl Serving {
-    fn stop(self) {
-        self.interrupt.raise();
-        let _ended = self.thread.join();
-    }
-}
-
-fn words(line: &str) -> Vec<OsString> {
-    let words = std::iter::once("kubegrant").chain(line.split_whitespace());
-    words.map(OsString::from).collect()
-}
-
-fn number(code: ExitCode) -> u8 {
-    let same = |number: &u8| ExitCode::from(*number) == code;
-    (0..=u8::MAX).find(same).unwrap_or(u8::MAX)
 }
 
 /// Somebody with a kubeconfig, and a client that is not the tool's own.
