@@ -61,7 +61,13 @@ pub(super) fn draw(table: &Table<'_>, look: Look) -> String {
     let fits = |width: u16| table_width(&columns, |it| it.width) <= usize::from(width);
     match look.width {
         Some(width) if !fits(width) && columns[0].cells.len() <= WRAPPED_ROWS_MAX => {
-            wrapped(&columns, look, width).unwrap_or_else(|| plain(&columns, look))
+            if table_width(&columns, least) <= usize::from(width) {
+                wrapped(&columns, look, width).unwrap_or_else(|| plain(&columns, look))
+            } else if look.wide {
+                plain(&columns, look)
+            } else {
+                stacked(&columns, look, width)
+            }
         }
         _ => plain(&columns, look),
     }
@@ -94,17 +100,16 @@ impl<'c> Texts<'c> {
     }
 }
 
-/// Draws columns as wide as a terminal allows: what is longer is wrapped at its words. Nothing where
-/// that does not do: no word is cut, as a name or a number that is cut is another one.
+/// How wide a column has to be: no word is cut, as a name or a number that is cut is another one.
+fn least(column: &Texts<'_>) -> usize {
+    let words = column.cells.iter().flat_map(|cell| cell.split(' '));
+    let longest = words.map(UnicodeWidthStr::width).max().unwrap_or(0);
+    longest.max(column.header.width())
+}
+
+/// Draws columns as wide as a terminal allows, which is no less than they must be: what is longer is wrapped
+/// at its words. Nothing where a column is wider than any terminal.
 fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> Option<String> {
-    let least = |column: &Texts<'_>| {
-        let words = column.cells.iter().flat_map(|cell| cell.split(' '));
-        let longest = words.map(UnicodeWidthStr::width).max().unwrap_or(0);
-        longest.max(column.header.width())
-    };
-    if table_width(columns, least) > usize::from(width) {
-        return None;
-    }
     let mut table = comfy_table::Table::new();
     table
         .load_style(presets::NOTHING)
@@ -127,6 +132,44 @@ fn wrapped(columns: &[Texts<'_>], look: Look, width: u16) -> Option<String> {
         color::paint(line.trim_end(), color::HEADER, is_colored) + "\n"
     });
     Some(lines.collect())
+}
+
+/// Draws one row below the other, each cell on a line of its own, for a terminal that is too narrow for columns.
+fn stacked(columns: &[Texts<'_>], look: Look, width: u16) -> String {
+    let keys = columns.iter().map(|it| it.header.width());
+    let indent = keys.max().unwrap_or(0) + usize::from(GAP);
+    let room = usize::from(width).saturating_sub(indent);
+    let mut drawn = String::new();
+    for row in 0..columns[0].cells.len() {
+        if row > 0 {
+            drawn.push('\n');
+        }
+        for column in columns {
+            let gap = indent - column.header.width();
+            let key = color::paint(&column.header, color::HEADER, look.colored);
+            let lines = folded(&column.cells[row], room);
+            let cell = lines.join(&format!("\n{}", " ".repeat(indent)));
+            let line = format!("{key}{}{cell}", " ".repeat(gap));
+            drawn.push_str(line.trim_end());
+            drawn.push('\n');
+        }
+    }
+    drawn
+}
+
+/// The lines of a text in so much room; a word that is longer has one of its own.
+fn folded(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Draws columns with spaces between, never wrapped.

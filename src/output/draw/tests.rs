@@ -208,6 +208,30 @@ fn no_name_or_number_is_cut_however_narrow_the_terminal_is() {
 }
 
 #[test]
+fn where_columns_have_no_room_each_row_stands_below_the_other() {
+    let rows = [
+        ["rotate-manager", "nobody has used it since May"],
+        ["grant", "<none>"],
+    ];
+    insta::assert_snapshot!(pairs(["action", "cluster"], &rows, terminal(22)), @r"
+    ACTION    rotate-manager
+    CLUSTER   nobody has
+              used it
+              since May
+
+    ACTION    grant
+    CLUSTER   <none>
+    ");
+    // Who asks for all columns gets columns.
+    let wide = Look {
+        wide: true,
+        ..terminal(22)
+    };
+    let drawn = pairs(["action", "cluster"], &rows, wide);
+    assert_eq!(drawn.lines().count(), 3, "{drawn}");
+}
+
+#[test]
 fn what_is_wider_than_any_terminal_is_left_to_it() {
     let long = "x ".repeat(40_000);
     let drawn = pairs(["name", "note"], &[["prod", &long]], terminal(80));
