@@ -22,6 +22,7 @@ mod races;
 mod rollback;
 mod serving;
 mod shell;
+mod shipped;
 mod ssh_key;
 mod ssh_nodes;
 mod syscalls;

@@ -316,3 +316,40 @@ fn where_a_line_cannot_be_drawn_anew_the_question_is_written_once() {
         assert!(!left.shown.contains("\u{1b}[2K"), "{}", left.shown);
     }
 }
+
+#[test]
+fn at_a_narrow_terminal_tables_and_help_wrap_instead_of_breaking() {
+    if !has("script", "narrow terminals") {
+        return;
+    }
+    let home = Home::with_cluster();
+    let said = home.call("access grant bob --cluster dev --level write --reason why");
+    drop(said.success());
+    let colors = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("a pattern");
+    for words in [
+        "user list",
+        "cluster list",
+        "access list",
+        "audit list",
+        "access grant --help",
+    ] {
+        let left = Screen::sized(&home, words, "xterm", 40).leaves(&home);
+        assert!(left.code == 0 && left.is_sane, "{words}: {}", left.shown);
+        let shown = colors.replace_all(&left.shown, "");
+        for line in shown.lines() {
+            // A word is never cut: what has no room for it goes on in the next line of the terminal.
+            let is_one_word = !line.trim().contains("  ") && line.split_whitespace().count() <= 2;
+            // What is to be typed is one line.
+            let is_typed =
+                line.trim_start().starts_with("kubegrant ") || line.starts_with("Usage:");
+            let fits = line.chars().count() <= 40 || is_one_word || is_typed;
+            assert!(fits, "{words}: {line:?}\n{shown}");
+        }
+    }
+    let left = Screen::sized(&home, "user list", "xterm", 40).leaves(&home);
+    assert!(
+        left.shown.contains("developer") && left.shown.contains("\r\n\r\n"),
+        "{}",
+        left.shown
+    );
+}
