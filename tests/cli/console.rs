@@ -32,6 +32,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::home::{answer, set_mode, split, write_at};
+use crate::say;
 
 /// The port that is written where the sandbox has another one in each run; as long as those are.
 const PORT: &str = "127.0.0.1:36443";
@@ -234,6 +235,9 @@ impl World {
                 .collect();
             let command = command.join(" ");
             let ran = self.run(command.trim_start_matches("$ "));
+            if ran.is_none() {
+                say(&format!("skipped: its program is not here: {command}"));
+            }
             let said = ran.map_or_else(|| answer.join("\n"), |(code, said)| as_answer(code, &said));
             let said: Vec<&str> = said.lines().collect();
             let agrees = agree(&masked(&answer), &masked(&said));
@@ -358,6 +362,19 @@ fn play(page: &str) -> (String, Vec<String>) {
             let world = world.get_or_insert_with(World::new);
             made.push_str(&world.play(&block, &mut faults));
             made.push_str("```\n");
+        } else if line.trim_start().starts_with("```") {
+            // What is only to be read or typed shows no answers: nobody would see them go stale.
+            for line in lines.by_ref() {
+                writeln!(made, "{line}").expect("a line");
+                if line.trim_start().starts_with("```") {
+                    break;
+                }
+                if line.trim_start().starts_with("$ ") {
+                    faults.push(format!(
+                        "`{line}` is not run: it stands in no console block"
+                    ));
+                }
+            }
         }
     }
     (made, faults)
@@ -393,6 +410,13 @@ fn every_console_block_says_what_the_commands_say() {
         "{}\n\n`UPDATE=1 cargo test --test cli console` writes what is said now",
         faults.join("\n\n")
     );
+}
+
+#[test]
+fn a_command_with_an_answer_stands_in_a_block_that_is_run() {
+    let (made, faults) = play("```sh\n$ kubegrant status\n```\n$ 5\n\n```text\na\n```\n");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(made.lines().count(), 8, "{made}");
 }
 
 #[test]
