@@ -266,3 +266,42 @@ fn from_the_upgrade_on_all_events_are_signed_and_tell_the_rows() {
         kg.run("user add erin").exit(7);
     }
 }
+
+/// What the guide tells whoever goes back to the kubegrant before.
+#[test]
+fn a_store_of_a_newer_kubegrant_is_refused_with_the_way_out_and_one_can_go_back() {
+    let mut kg = Home::new();
+    kg.run("access grant alice -c prod -l read").success();
+    kg.run("backup before.db").success();
+    kg.run("access grant bob -c prod -l read").success();
+    kg.run("kubeconfig download prod --user bob --plain -f bob.conf")
+        .success();
+    // What the next schema changes is not known here; its number is.
+    let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+    sql.pragma_update(None, "user_version", 14).expect("ours");
+    drop(sql);
+    let store = std::fs::read(kg.store()).expect("a store");
+    for line in [
+        "user list",
+        "access revoke bob -c prod --yes",
+        "reconcile",
+        "backup again.db",
+        "restore before.db --yes",
+    ] {
+        kg.run(line)
+            .exit(7)
+            .says("was made by a newer kubegrant (schema 14, this one knows 13)")
+            .says("hint: use the newer kubegrant");
+    }
+    assert_eq!(std::fs::read(kg.store()).expect("a store"), store);
+    let away = kg.store().with_extension("newer");
+    std::fs::rename(kg.store(), &away).expect("a file that is ours");
+    kg.run("restore before.db --yes").success();
+    kg.run("access list").success().never_says("bob");
+    // What was issued by the newer one is ended.
+    kg.run("reconcile").success();
+    let file = kg.read("bob.conf");
+    let answer = kubegrant_sandbox::request(&file, "GET", "/api/v1/namespaces", None);
+    assert_eq!(answer.expect("an answer").0, 401);
+    kg.run("audit verify").success();
+}
