@@ -89,6 +89,7 @@ mod vanished;
 mod web;
 mod whoami;
 mod whose;
+mod workflows;
 
 /// Says a line on the screen, past the capture of test output.
 fn say(line: &str) {
