@@ -81,6 +81,11 @@ pub(crate) enum Error {
     Token(#[from] TokenError),
 }
 
+/// The authorities that were named cannot be used: why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct AuthoritiesError(String);
+
 /// What our server is to an issuer.
 pub(crate) struct Party<'a> {
     /// The issuer.
@@ -129,7 +134,8 @@ struct Refusal {
 
 /// All issuers that are asked.
 pub(crate) struct Issuers {
-    client: HttpsClient,
+    /// Or why there is none, for those who would need it.
+    client: Result<HttpsClient, String>,
     known: Mutex<HashMap<IssuerUrl, Arc<Place>>>,
 }
 
@@ -140,13 +146,14 @@ impl std::fmt::Debug for Issuers {
 }
 
 impl Issuers {
-    /// Gets ready to ask; `ca` is trusted in the place of the system's authorities, in PEM.
-    pub(crate) fn new(ca: Option<&str>, proxies: Proxies) -> Result<Self, Error> {
+    /// Gets ready to ask; `ca` is trusted in the place of the system's authorities, in PEM. Where the system has
+    /// none, as in an image of the program alone, only who asks an issuer hears of it.
+    pub(crate) fn new(ca: Option<&str>, proxies: Proxies) -> Result<Self, AuthoritiesError> {
         let client = https::client("an OpenID issuer", ca, proxies);
-        let client = client.map_err(|error| Error::Garbled {
-            address: "its certificate".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let client = client.map_err(|error| error.to_string());
+        if let (Err(reason), Some(_)) = (&client, ca) {
+            return Err(AuthoritiesError(reason.clone()));
+        }
         Ok(Self {
             client,
             known: Mutex::default(),
@@ -344,7 +351,9 @@ impl Issuers {
             .header(http::header::USER_AGENT, agent)
             .body(Full::new(body))
             .map_err(|error| unreachable(error.to_string()))?;
-        let asked = https::ask(&self.client, request, BOUNDS).await;
+        let client = self.client.as_ref();
+        let client = client.map_err(|reason| unreachable(reason.clone()))?;
+        let asked = https::ask(client, request, BOUNDS).await;
         asked.map_err(|error| unreachable(error.to_string()))
     }
 }

@@ -135,7 +135,7 @@ pub(crate) enum Error {
     Tls(#[from] TlsError),
     /// The authorities for OpenID issuers cannot be used.
     #[error("the authorities for OpenID issuers cannot be used")]
-    Issuers(#[from] crate::oidc::Error),
+    Issuers(#[from] crate::oidc::AuthoritiesError),
 }
 
 /// What the process gives its server.

@@ -118,3 +118,38 @@ fn a_certificate_is_renewed_under_those_who_work() {
     server.stop();
     tally.end(12);
 }
+
+/// As in an image of the program alone.
+#[test]
+fn a_server_needs_no_authorities_of_the_system_until_an_issuer_is_asked() {
+    let serving = Serving::new();
+    let home = &serving.home;
+    let issuer = "organization set-oidc --issuer https://id.example.invalid --client-id kubegrant";
+    drop(home.call(issuer).success());
+    let (words, mut command) = serving.command("--self-signed");
+    command.env("SSL_CERT_FILE", home.work().join("none.pem"));
+    let server = serving.started(&words, &mut command);
+    drop(serving.run("bob", &serving.login()).success());
+    let ran = serving.run("bob", "cluster list").success();
+    assert!(ran.stdout.contains("dev"), "{ran}");
+    let login = format!("{} --oidc", serving.login());
+    let ran = serving.run("erin", &login);
+    assert_ne!(ran.code, 0, "{ran}");
+    let why = "the system has no certificate authorities";
+    assert!(
+        ran.stderr.contains(why) || serving.said().contains(why),
+        "{ran}: {}",
+        serving.said()
+    );
+    server.stop();
+    // Authorities that are named and are none keep it from starting.
+    home.write("bad.pem", "no PEM");
+    let (words, mut command) = serving.command("--self-signed --oidc-ca-file bad.pem");
+    let ended = crate::home::Started::spawn(&words, &mut command).finish();
+    assert_eq!(ended.code, 2, "{}", serving.said());
+    assert!(
+        serving
+            .said()
+            .contains("authorities for OpenID issuers cannot be used")
+    );
+}
