@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Makes an OCI image layout of one layer: `image.py LAYER.tar.gz OUT VERSION`. Its bytes depend on nothing else."""
+"""Makes an OCI image layout: `image.py OUT VERSION ARCHITECTURE=LAYER.tar.gz...`. Its bytes depend on nothing else.
+
+One image of one layer for each machine; where there are several, an index stands before them.
+"""
 
 import gzip
 import hashlib
@@ -7,9 +10,16 @@ import json
 import pathlib
 import sys
 
+MEDIA = "application/vnd.oci.image"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+
+def as_json(value):
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
 
 def main():
-    layer_file, out, version = sys.argv[1:]
+    out, version, *layers = sys.argv[1:]
     out = pathlib.Path(out)
     blobs = out / "blobs" / "sha256"
     blobs.mkdir(parents=True)
@@ -17,40 +27,39 @@ def main():
     def put(kind, data):
         digest = hashlib.sha256(data).hexdigest()
         (blobs / digest).write_bytes(data)
-        return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(data)}
+        return {"mediaType": f"{MEDIA}.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
 
-    def as_json(value):
-        return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
-
-    packed = pathlib.Path(layer_file).read_bytes()
-    layer = put("application/vnd.oci.image.layer.v1.tar+gzip", packed)
-    plain = hashlib.sha256(gzip.decompress(packed)).hexdigest()
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {
-            "User": "65532:65532",
-            "Entrypoint": ["/kubegrant"],
-            "WorkingDir": "/",
-            "Labels": {
-                "org.opencontainers.image.title": "kubegrant",
-                "org.opencontainers.image.version": version,
-                "org.opencontainers.image.licenses": "Apache-2.0",
+    def put_manifest(architecture, layer_file):
+        packed = pathlib.Path(layer_file).read_bytes()
+        layer = put("layer.v1.tar+gzip", packed)
+        plain = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {
+                "User": "65532:65532",
+                "Entrypoint": ["/kubegrant"],
+                "WorkingDir": "/",
+                "Labels": {
+                    "org.opencontainers.image.title": "kubegrant",
+                    "org.opencontainers.image.version": version,
+                    "org.opencontainers.image.licenses": "Apache-2.0",
+                },
             },
-        },
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{plain}"]},
-    }
-    config = put("application/vnd.oci.image.config.v1+json", as_json(config))
-    kind = "application/vnd.oci.image.manifest.v1+json"
-    manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer]}
-    manifest = put(kind, as_json(manifest))
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": version}
-    index = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [manifest],
-    }
-    (out / "index.json").write_bytes(as_json(index))
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{plain}"]},
+        }
+        config = put("config.v1+json", as_json(config))
+        kind = "manifest.v1+json"
+        manifest = {"schemaVersion": 2, "mediaType": f"{MEDIA}.{kind}", "config": config, "layers": [layer]}
+        return put(kind, as_json(manifest)) | {"platform": {"architecture": architecture, "os": "linux"}}
+
+    def index(manifests):
+        return as_json({"schemaVersion": 2, "mediaType": f"{MEDIA}.index.v1+json", "manifests": manifests})
+
+    manifests = [put_manifest(*layer.split("=", 1)) for layer in layers]
+    top = manifests[0] if len(manifests) == 1 else put("index.v1+json", index(manifests))
+    top["annotations"] = {REF_NAME: version}
+    (out / "index.json").write_bytes(index([top]))
     (out / "oci-layout").write_bytes(as_json({"imageLayoutVersion": "1.0.0"}))
 
 

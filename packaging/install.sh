@@ -22,7 +22,10 @@ done
 [ -n "$from" ] || fail '--from says where the release is'
 [ -n "$key" ] || fail '--key names the file with the public key of the releases'
 [ -r "$key" ] || fail "cannot read $key"
-[ "$(uname -s)" = Linux ] && [ "$(uname -m)" = x86_64 ] || fail 'releases are for Linux on x86-64; build from source'
+case $(uname -s)-$(uname -m) in
+Linux-x86_64 | Linux-aarch64) machine=$(uname -m) ;;
+*) fail 'releases are for Linux on x86-64 and arm64; build from source' ;;
+esac
 for tool in ssh-keygen sha256sum tar; do
     command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
@@ -46,7 +49,8 @@ printf 'release namespaces="kubegrant" %s\n' "$(cat "$key")" >"$work/signers"
 ssh-keygen -q -Y verify -f "$work/signers" -I release -n kubegrant -s "$work/SHA256SUMS.sig" \
     <"$work/SHA256SUMS" >/dev/null || fail 'SHA256SUMS is not signed with that key: nothing was installed'
 
-archive=$(sed -n 's/^[0-9a-f]\{64\}  \(kubegrant-[0-9A-Za-z.-]*-x86_64-unknown-linux-musl\.tar\.gz\)$/\1/p' "$work/SHA256SUMS")
+archive=$(sed -n "s/^[0-9a-f]\\{64\\}  \\(kubegrant-[0-9A-Za-z.-]*-$machine-unknown-linux-musl\\.tar\\.gz\\)\$/\\1/p" \
+    "$work/SHA256SUMS")
 [ -n "$archive" ] || fail 'SHA256SUMS names no archive for this machine'
 [ "$(printf '%s\n' "$archive" | wc -l)" -eq 1 ] || fail 'SHA256SUMS names more than one archive'
 get "$archive"

@@ -1,13 +1,24 @@
 # For a tap of one's own; Linux alone, as the program.
 class Kubegrant < Formula
   desc "Decide who may reach which Kubernetes cluster, and prove it"
-  url "@URL@"
   version "@VERSION@"
-  sha256 "@SHA256@"
   license "Apache-2.0"
 
   depends_on :linux
+  # without arm64
   depends_on arch: :x86_64
+  # end
+
+  on_intel do
+    url "@URL@"
+    sha256 "@SHA256@"
+  end
+  # arm64
+  on_arm do
+    url "@URL_ARM64@"
+    sha256 "@SHA256_ARM64@"
+  end
+  # end
 
   def install
     bin.install "kubegrant"
