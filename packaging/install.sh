@@ -27,7 +27,7 @@ Linux-x86_64 | Linux-aarch64) machine=$(uname -m) ;;
 *) fail 'releases are for Linux on x86-64 and arm64; build from source' ;;
 esac
 for tool in ssh-keygen sha256sum tar; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed"
+    command -v "$tool" >/dev/null || fail "$tool is not installed (ssh-keygen comes with openssh-client)"
 done
 
 work=$(mktemp -d)
