@@ -6,10 +6,19 @@ use std::sync::LazyLock;
 use kubegrant_sandbox::postgres::Server;
 use regex::Regex;
 
+/// What the variable says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's own switch, not the program's"
+)]
+fn wanted() -> String {
+    std::env::var("KUBEGRANT_TEST_ENGINE").unwrap_or_default()
+}
+
 /// The server whose databases are the stores, where `KUBEGRANT_TEST_ENGINE=postgres` wants that; else they are files.
 pub(crate) fn server() -> Option<&'static Server> {
     static WANTED: LazyLock<bool> = LazyLock::new(|| {
-        let engine = std::env::var("KUBEGRANT_TEST_ENGINE").unwrap_or_default();
+        let engine = wanted();
         assert!(
             ["", "sqlite", "postgres"].contains(&engine.as_str()),
             "KUBEGRANT_TEST_ENGINE is sqlite or postgres"

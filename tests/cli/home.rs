@@ -81,8 +81,8 @@ impl Home {
         let sandbox = sandbox.start().expect("a sandbox");
         sandbox.set_now(start);
         Home {
-            database,
             dir,
+            database,
             fixture,
             sandbox,
         }

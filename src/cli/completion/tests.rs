@@ -246,6 +246,7 @@ fn every_other_command_touches_no_organization() {
         "open",
         "credential",
         "audit verify",
+        "store upgrade",
         "store roles",
         "completions",
     ];

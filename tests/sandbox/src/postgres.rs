@@ -152,6 +152,7 @@ impl Server {
     }
 
     /// Another server that follows this one, and takes no changes.
+    #[must_use]
     pub fn standby(&self) -> Self {
         let programs = programs().expect("this server runs");
         let folder = tempfile::Builder::new()
