@@ -247,6 +247,7 @@ impl Store {
                 file::check(path)?;
                 let connection = Connection::open(path, Open::ReadOnly);
                 let connection = connection.map_err(|error| named(path, error.into()))?;
+                schema::check(&connection, path)?;
                 schema::version(&connection)
             }
             Place::Database(database) => {

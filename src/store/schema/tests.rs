@@ -63,6 +63,11 @@ fn a_database_of_before_is_refused_and_brought_up_to_date_by_its_owner() {
         "SELECT string_agg(c.relname || ' ' || a.privilege_type || a.is_grantable, ',' ORDER BY 1)
          FROM pg_class c, aclexplode(c.relacl) a WHERE a.grantee::regrole::text LIKE '%\\_app'";
     let (_, before) = server.psql(&name, rights);
+    // Three people were logged in, and are out again.
+    let next = "SELECT nextval('kubegrant.sessions_id_seq')";
+    for _ in 0..3 {
+        assert!(server.psql(&name, next).0);
+    }
 
     assert_eq!(Store::upgrade_at(&place).expect("upgraded"), 12);
     assert_eq!(Store::upgrade_at(&place).expect("nothing to do"), newest());
@@ -75,6 +80,7 @@ fn a_database_of_before_is_refused_and_brought_up_to_date_by_its_owner() {
     let (_, after) = server.psql(&name, rights);
     assert!(before.contains("audit INSERTtrue"), "{before}");
     assert_eq!(before, after);
+    assert_eq!(server.psql(&name, next).1.trim(), "4", "no number twice");
     let (_, owners) = server.psql(
         &name,
         "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'kubegrant'",

@@ -58,8 +58,10 @@ CREATE FUNCTION image(it bytea) RETURNS text LANGUAGE sql IMMUTABLE AS $body$
   SELECT CASE WHEN it IS NULL THEN '-' ELSE 'x' || upper(encode(it, 'hex')) END $body$;
 ";
 
-/// Remembers whose everything is, and who may do what.
+/// Remembers whose everything is, who may do what, and the number that the last session had.
 pub(super) const KEEP_RIGHTS: &str = "
+CREATE TEMPORARY TABLE kept_number ON COMMIT DROP AS
+  SELECT last_value, is_called FROM kubegrant.sessions_id_seq;
 CREATE TEMPORARY TABLE kept_rights ON COMMIT DROP AS
   SELECT c.relname::text AS name, a.privilege_type AS may, a.is_grantable AS passes_on,
       CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS who
@@ -76,8 +78,9 @@ CREATE TEMPORARY TABLE kept_owner ON COMMIT DROP AS
   SELECT pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(nspowner)) AS name
     FROM pg_catalog.pg_namespace WHERE nspname = 'kubegrant';";
 
-/// Gives it back; a table that was not there gets what that of the users has.
+/// Gives it all back; a table that was not there gets what that of the users has.
 pub(super) const GIVE_RIGHTS: &str = "
+SELECT pg_catalog.setval('kubegrant.sessions_id_seq', last_value, is_called) FROM kept_number;
 DO $body$ DECLARE it record; owner text; BEGIN
   SELECT name INTO owner FROM kept_owner;
   FOR it IN SELECT c.relname FROM pg_catalog.pg_class c
