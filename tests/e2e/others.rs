@@ -319,9 +319,33 @@ fn a_namespace_that_holds_bindings_of_others_is_not_taken_unasked() {
         .success();
     home.run(add).success().says("group 'developers'");
     home.run("cluster check prod").success();
-    // Another installation is no stranger, and is named.
+    // Another installation is no stranger, and is named; what renews kubeconfigs of its users is its own.
+    home.run("user add bob").success();
+    home.grant("bob", "read");
+    home.run("--as bob kubeconfig download prod --renew -f bob.kubeconfig")
+        .success();
     let other = Home::empty();
     other.put_admin(world);
+    let renewers = "/apis/rbac.authorization.k8s.io/v1/namespaces/kubegrant-users/roles";
+    let found = admin.get(renewers).expect(200);
+    let is_renewer = |it: &&Value| it["metadata"]["name"].to_string().contains(":renew:");
+    let role = found["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(is_renewer);
+    let mut role = role.expect("what renews").clone();
+    let path = format!(
+        "{renewers}/{}",
+        role["metadata"]["name"].as_str().expect("a name")
+    );
+    let rules = role["rules"].take();
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] });
+    admin
+        .patch(&path, &json!({ "rules": [rules[0], secrets] }))
+        .expect(200);
+    other.run(add).exit(5).says(":renew:bob-");
+    admin.patch(&path, &json!({ "rules": rules })).expect(200);
     other
         .run(add)
         .success()

@@ -10,8 +10,8 @@ use crate::domain::account_name::{self, Home};
 use crate::domain::backdoor::{self, Backdoor, Gives};
 use crate::domain::installation::InstallationId;
 use crate::domain::name::ClusterName;
-use crate::domain::plan::NAMESPACE;
-use crate::domain::power::{Binding, RoleRef, Subject};
+use crate::domain::plan::{NAMESPACE, USERS_NAMESPACE};
+use crate::domain::power::{Binding, RoleRef, Roles, Rule, Subject};
 use crate::domain::text::clean;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::kubernetes::foreign::{self, Owner};
@@ -78,7 +78,8 @@ pub(super) async fn survey(
     for binding in others.iter().filter(|it| stands_inside(it)) {
         let is_dangerous = backdoors.iter().any(|it| it.binding == binding);
         let is_platforms = is_platforms(binding) && !is_dangerous;
-        if !is_platforms && other_manager(binding).is_none() {
+        let is_others = other_manager(binding).is_some() || is_other_renewer(binding, &seen.roles);
+        if !is_platforms && !is_others {
             survey.to_agree.push(format!(
                 "namespace '{NAMESPACE}' holds a binding of others: {} {}",
                 foreign::described(binding),
@@ -147,6 +148,31 @@ fn other_manager(binding: &Binding) -> Option<&str> {
     };
     let is_one = matches!(binding.subjects.as_slice(), [subject] if is_manager(subject));
     (stands_inside(binding) && is_role && is_one).then_some(id)
+}
+
+/// Whether a binding lets an account of another installation renew a kubeconfig: its Role mints tokens of
+/// accounts by name where the accounts of users stand, and gives nothing else.
+fn is_other_renewer(binding: &Binding, roles: &Roles) -> bool {
+    let place = binding.namespace.as_deref();
+    let is_named = foreign::named_installation(&binding.name)
+        .is_some_and(|id| binding.name.starts_with(&format!("kubegrant:{id}:renew:")));
+    let is_account = |subject: &Subject| matches!(subject, Subject::Account { namespace, .. } if namespace == USERS_NAMESPACE);
+    let rules = roles.rules(&binding.role, place).map(Vec::as_slice);
+    is_named
+        && place == Some(USERS_NAMESPACE)
+        && binding.role == RoleRef::Namespaced(binding.name.clone())
+        && matches!(binding.subjects.as_slice(), [subject] if is_account(subject))
+        && matches!(rules, Some([rule]) if mints_by_name(rule))
+}
+
+fn mints_by_name(rule: &Rule) -> bool {
+    let is_user = |name: &String| !manager::is_account_name(name) && !issuer::is_account_name(name);
+    rule.groups == [""]
+        && rule.resources == ["serviceaccounts/token"]
+        && rule.verbs == ["create"]
+        && rule.urls.is_empty()
+        && !rule.names.is_empty()
+        && rule.names.iter().all(is_user)
 }
 
 /// Who would be cluster-admin through us: people by name, accounts by number.
