@@ -20,7 +20,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use base_dirs::BaseDirs;
-pub use fixed::Fixture;
+pub use fixed::{Captured, Fixture};
 pub use input::{Echo, Input, ReadError, Typed};
 pub use interrupt::{Hold, Interrupt};
 pub use remote::{Host, Reader, Remote, Sitting, Written};

@@ -1,16 +1,15 @@
 //! Where the story happens, and what carries out its commands: this process, or a program that is named.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use kubegrant::Env;
-use kubegrant::env::{BaseDirs, Interrupt};
+use kubegrant::env::{BaseDirs, Captured, Interrupt};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Holder;
@@ -44,29 +43,6 @@ impl Program {
             path: path.with_context(|| format!("{PROGRAM} names {}", name.display()))?,
             search: variables.remove("PATH").unwrap_or_default(),
         }))
-    }
-}
-
-/// Keeps what is written to it.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -237,14 +237,19 @@ impl Random for SeededRandom {
     }
 }
 
-/// A stream whose bytes are kept.
+/// A stream whose bytes are kept; its clones are the same stream.
 #[derive(Clone, Default)]
-struct Captured {
+pub struct Captured {
     bytes: Arc<Mutex<Vec<u8>>>,
     broken: bool,
 }
 
 impl Captured {
+    /// What was written so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.bytes)).into_owned()
+    }
+
     fn take(&self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut *lock(&self.bytes))).into_owned()
     }

@@ -17,15 +17,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 use age::secrecy::ExposeSecret as _;
 use chrono::TimeDelta;
 use kubegrant::Env;
-use kubegrant::env::Fixture;
+use kubegrant::env::{Captured, Fixture};
 use kubegrant_sandbox::Sandbox;
 use regex::Regex;
 use serde_json::json;
@@ -61,29 +60,6 @@ pub(crate) fn shown(path: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = path.strip_prefix(root).expect("below the root");
     path.display().to_string()
-}
-
-/// Keeps what both streams are told, in the order of telling.
-#[derive(Clone, Default)]
-struct Screen(Arc<Mutex<Vec<u8>>>);
-
-impl Screen {
-    fn text(&self) -> String {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Write for Screen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Alice's machine, and the sandbox whose kubeconfig lies there.
@@ -190,7 +166,7 @@ impl World {
     }
 
     pub(crate) fn run_ours(&self, words: &[String]) -> (i32, String) {
-        let screen = Screen::default();
+        let screen = Captured::default();
         let args: Vec<OsString> = words.iter().map(OsString::from).collect();
         let env = Env {
             stdout: Box::new(screen.clone()),

@@ -3,6 +3,7 @@
 mod cut;
 mod known;
 mod lost;
+mod meanwhile;
 mod wrong;
 
 use std::io::{Read as _, Write as _};

@@ -12,6 +12,7 @@ mod answers;
 mod connect;
 mod held;
 mod schema;
+mod seen;
 mod text;
 mod value;
 mod wait;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use answers::{Answers, Read};
 use futures::{FutureExt as _, TryStreamExt as _};
-use sha2::{Digest, Sha256};
+use seen::Seen;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error as Failed, RowStream, SimpleQueryMessage};
 
@@ -45,6 +46,8 @@ const WRITERS: i32 = 0x6b67_6e74;
 
 /// Asks which transactions are over for this one.
 const SEEN: &str = "SELECT pg_catalog.pg_current_snapshot()::text";
+/// Asks which transaction this one is, and commits it.
+const COMMIT: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text; COMMIT";
 
 /// A row that was found.
 pub(super) type Row<'a> = &'a tokio_postgres::Row;
@@ -59,10 +62,14 @@ pub(super) struct Postgres {
     texts: RefCell<HashMap<String, Arc<str>>>,
     /// Counts the statements that may have changed something.
     changes: Cell<u64>,
+    /// What was seen last, by whatever transaction.
+    last_seen: RefCell<Seen>,
     /// What a transaction saw that has begun.
     seen: Cell<Option<i64>>,
     /// Whether a transaction has begun.
     is_open: Cell<bool>,
+    /// How many changes there were before it.
+    began_at: Cell<u64>,
     /// Whether a statement of it failed: nothing of it will be kept.
     is_broken: Cell<bool>,
     /// Whether an answer did not come.
@@ -117,13 +124,6 @@ impl From<Failed> for Error {
     }
 }
 
-/// A number for what a transaction sees.
-fn digest(seen: &str) -> i64 {
-    let hash = Sha256::digest(seen.as_bytes());
-    let first = hash.iter().take(8);
-    first.fold(0, |all, byte| all << 8 | i64::from(*byte))
-}
-
 /// Whether a statement only reads.
 fn is_look(sql: &str) -> bool {
     let sql = sql.trim_start();
@@ -143,8 +143,10 @@ impl Postgres {
             database: database.clone(),
             texts: RefCell::default(),
             changes: Cell::new(0),
+            last_seen: RefCell::default(),
             seen: Cell::new(None),
             is_open: Cell::new(false),
+            began_at: Cell::new(0),
             is_broken: Cell::new(false),
             is_silent: Cell::new(false),
             answers: RefCell::default(),
@@ -177,6 +179,7 @@ impl Postgres {
             .map(|value| (Given(value), Type::UNKNOWN));
         if !is_look(sql) {
             self.changes.set(self.changes.get() + 1);
+            self.answers.borrow_mut().forget(text::written(sql));
         }
         self.judged(wait(self.client.borrow().query_typed_raw(&text, given)))
     }
@@ -210,6 +213,8 @@ impl Postgres {
             self.changes.set(self.changes.get() + 1);
             self.intact_at.set(None);
             self.seen.set(None);
+            self.last_seen.take();
+            self.answers.take();
         }
         Ok(())
     }
@@ -220,12 +225,12 @@ impl Postgres {
         values: &Values<'_>,
         mut with: impl FnMut(Row<'_>) -> std::result::Result<ControlFlow<()>, E>,
     ) -> std::result::Result<(), E> {
-        // A question about the time has another answer each time, and only a transaction has one look.
-        let is_lasting = self.is_open.get() && is_look(sql) && !sql.contains("now()");
+        // Only a transaction has one look.
+        let is_lasting = self.is_open.get() && is_look(sql) && answers::is_lasting(sql);
         let question = if is_lasting {
-            let version = self.version()?;
+            let (seen, _) = self.version()?;
             let question = answers::question(sql, values);
-            let known = self.answers.borrow_mut().find(version, &question);
+            let known = self.answers.borrow_mut().find(seen, &question);
             if let Some(known) = known {
                 for row in &*known {
                     if with(row)?.is_break() {
@@ -264,7 +269,17 @@ impl Postgres {
 
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
         self.changes.set(self.changes.get() + 1);
+        self.answers.take();
         self.judged(wait(self.client.borrow().batch_execute(sql)))
+    }
+
+    /// Executes statements, and gives the text of the last row.
+    fn asked(&self, sql: &str) -> Result<Option<String>> {
+        let answer = self.judged(wait(self.client.borrow().simple_query(sql)))?;
+        Ok(answer.iter().rev().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
     }
 
     pub(super) fn begin(&self, mode: Mode) -> Result<()> {
@@ -298,15 +313,12 @@ impl Postgres {
                    (name text, row_key text, columns text) ON COMMIT DELETE ROWS; {SEEN};"
             ),
         };
-        let begun = wait(self.client.borrow().simple_query(&beginning));
-        let begun = self.judged(begun).inspect_err(|_| self.undo())?;
         // What is seen is said last.
-        let seen = begun.iter().rev().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        });
-        self.seen.set(seen.map(digest));
+        let seen = self.asked(&beginning).inspect_err(|_| self.undo())?;
+        let look = |text: String| self.last_seen.borrow_mut().look(&text);
+        self.seen.set(seen.map(look));
         self.is_open.set(true);
+        self.began_at.set(self.changes.get());
         Ok(())
     }
 
@@ -323,7 +335,9 @@ impl Postgres {
             // It would answer with a rollback, and call that well: whoever passed over a failure hears of it here.
             return Err(Error::Aborted);
         }
-        self.batch("COMMIT")?;
+        let own = self.asked(COMMIT)?;
+        let own = own.and_then(|id| id.parse().ok());
+        self.last_seen.borrow_mut().committed(own);
         self.is_open.set(false);
         Ok(())
     }
@@ -332,17 +346,21 @@ impl Postgres {
     pub(super) fn end(&self) {
         if self.is_open.replace(false) {
             self.seen.set(None);
+            if self.changes.get() != self.began_at.get() {
+                // What was read of rows that never came to be.
+                self.answers.take();
+            }
             self.undo();
         }
     }
 
-    /// What is seen by this transaction: other transactions that are over make another one of it.
+    /// What is seen by this transaction: transactions of others that are over make another one of it.
     pub(super) fn version(&self) -> Result<Version> {
         if let Some(seen) = self.seen.get() {
             return Ok((seen, self.changes.get()));
         }
         let row = self.judged(wait(self.client.borrow().query_typed_one(SEEN, &[])))?;
-        let seen = digest(row.try_get(0)?);
+        let seen = self.last_seen.borrow_mut().look(row.try_get(0)?);
         if self.is_open.get() {
             self.seen.set(Some(seen));
         }
@@ -375,6 +393,7 @@ impl Postgres {
 
     /// Makes the tables, triggers and functions, in the transaction that has begun.
     pub(super) fn make(&self, tables: &[Made], version: i64, notes: &str) -> Result<()> {
+        self.intact_at.set(None);
         self.batch(&schema::script(tables, version, notes))?;
         self.batch(&schema::keep_shape())
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tokio_postgres::Row;
 
-use super::super::Version;
 use super::super::value::{Value, Values};
 
 /// The most rows of one answer that are kept.
@@ -14,12 +13,20 @@ const ROWS_MAX: usize = 256;
 /// The most rows that are kept at once.
 const ALL_ROWS_MAX: usize = 16 * 1024;
 
-/// What was answered to the statements of one version.
+/// What was answered to the statements of one state.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    version: Version,
+    seen: i64,
     kept: HashMap<Vec<u8>, Arc<[Row]>>,
     rows: usize,
+}
+
+/// Whether a question has the same answer until somebody writes what it names: not one about the time, nor
+/// about what triggers note.
+pub(super) fn is_lasting(sql: &str) -> bool {
+    !["now()", "touched", "changed_rows"]
+        .iter()
+        .any(|it| sql.contains(it))
 }
 
 /// A statement with what is given to it, as it is looked up.
@@ -59,15 +66,28 @@ pub(super) fn question(sql: &str, values: &Values<'_>) -> Vec<u8> {
 }
 
 impl Answers {
-    /// What was answered before, if nothing changed since.
-    pub(super) fn find(&mut self, version: Version, question: &[u8]) -> Option<Arc<[Row]>> {
-        if self.version != version {
+    /// What was answered before, if nobody else changed anything since.
+    pub(super) fn find(&mut self, seen: i64, question: &[u8]) -> Option<Arc<[Row]>> {
+        if self.seen != seen {
             *self = Self {
-                version,
+                seen,
                 ..Self::default()
             };
         }
         self.kept.get(question).cloned()
+    }
+
+    /// Forgets what was answered of a table that we write; all, where it is not known which one it is. (What refers
+    /// to a row never goes or changes with it, and triggers write nothing else but their notes.)
+    pub(super) fn forget(&mut self, table: Option<&str>) {
+        let name = table.unwrap_or_default().as_bytes();
+        self.kept.retain(|question, rows| {
+            let names = name.is_empty() || question.windows(name.len()).any(|it| it == name);
+            if names {
+                self.rows -= rows.len() + 1;
+            }
+            !names
+        });
     }
 
     /// Keeps a whole answer.

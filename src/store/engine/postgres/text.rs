@@ -24,6 +24,25 @@ pub(super) fn translated(sql: &str, names: &[&str]) -> String {
     out.replace("main.", "")
 }
 
+/// The table that a statement writes, if it is of the plain kind.
+pub(super) fn written(sql: &str) -> Option<&str> {
+    let mut words = Vec::new();
+    each_token(sql, |token| {
+        if let Token::Word(word) = token
+            && words.len() < 4
+            && word != "main"
+        {
+            words.push(word);
+        }
+    });
+    match words[..] {
+        ["UPDATE", table, ..] | ["INSERT", "INTO", table, ..] | ["DELETE", "FROM", table, ..] => {
+            Some(table)
+        }
+        _ => None,
+    }
+}
+
 /// A piece of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -67,6 +86,24 @@ pub(super) fn each_token<'a>(sql: &'a str, mut with: impl FnMut(Token<'a>)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_statement_writes_is_known_or_nothing_is() {
+        for (sql, table) in [
+            ("UPDATE users SET a = ?1", Some("users")),
+            ("UPDATE main.users SET a = ?1", Some("users")),
+            ("INSERT INTO audit (a) VALUES (?1)", Some("audit")),
+            ("INSERT INTO main.audit VALUES (?1)", Some("audit")),
+            ("\n DELETE FROM grants WHERE a = ?1", Some("grants")),
+            ("DELETE FROM grants", Some("grants")),
+            ("TRUNCATE grants", None),
+            ("WITH it AS (SELECT 1) DELETE FROM grants", None),
+            ("DELETE FROM \"user\"", None),
+            ("", None),
+        ] {
+            assert_eq!(written(sql), table, "{sql}");
+        }
+    }
 
     #[test]
     fn a_statement_says_the_same_in_the_words_of_postgresql() {

@@ -1,0 +1,83 @@
+//! What somebody changes in the database while a command waits for a cluster: it is found before anything is
+//! handed over, though the command has looked before, and has written since.
+
+use kubegrant_sandbox::{Action, Gate};
+
+use super::{PEOPLE, home, on, verified};
+use crate::proof::{Tally, full};
+
+/// What somebody does by hand, and how it is undone.
+const CHANGES: [(&str, &str); 3] = [
+    (
+        "ALTER TABLE kubegrant.grants DISABLE TRIGGER touched_grants",
+        "ALTER TABLE kubegrant.grants ENABLE TRIGGER touched_grants",
+    ),
+    (
+        "UPDATE kubegrant.users SET email = name || '@example.com'",
+        "UPDATE kubegrant.users SET email = NULL",
+    ),
+    (
+        "UPDATE kubegrant.grants SET level = 'write' WHERE removed_at IS NULL",
+        "UPDATE kubegrant.grants SET level = 'read' WHERE removed_at IS NULL",
+    ),
+];
+
+/// No trigger of ours sees what is done.
+const UNSEEN: &str = "SET session_replication_role = replica";
+
+/// How many requests at the end of a download verify what was given.
+const VERIFYING: usize = 5;
+
+#[test]
+fn what_somebody_changes_while_a_command_waits_is_found_by_it() {
+    let Some((server, name, home)) = home() else {
+        return;
+    };
+    on(&home, &PEOPLE);
+    let (mut wrong, mut tried, mut found) = (Vec::new(), 0, 0);
+    for (change, undo) in CHANGES {
+        for nth in (1..).step_by(if full() { 1 } else { 5 }) {
+            let user = format!("u{tried}");
+            on(
+                &home,
+                &[
+                    &format!("user add {user}"),
+                    &format!("access grant {user} --cluster dev --level read"),
+                ],
+            );
+            home.sandbox.clear_requests();
+            let gate = Gate::shut();
+            home.fault_nth(nth, Action::Wait(gate.clone()));
+            let mut slow = home.start(&format!(
+                "kubeconfig download dev --user {user} --plain -f {user}.conf"
+            ));
+            home.wait_until("it waits, or has ended", |_| {
+                gate.waiting() > 0 || slow.has_ended()
+            });
+            home.sandbox.clear_faults();
+            if slow.has_ended() {
+                drop(slow.finish().success());
+                tried += 1;
+                break;
+            }
+            let (good, said) = server.psql(&name, &format!("{UNSEEN}; {change}"));
+            assert!(good, "{said}");
+            gate.open();
+            let ran = slow.finish();
+            tried += 1;
+            // What was given is only verified at the end: no more comes of it than was decided before.
+            let is_given = home.sandbox.requests().len() < nth + VERIFYING;
+            let is_found = ran.code == 7 && home.read(&format!("{user}.conf")).is_none();
+            if !is_found && !is_given {
+                wrong.push(format!("{change}, at request {nth}: {ran}"));
+            }
+            found += usize::from(is_found);
+            let (good, said) = server.psql(&name, &format!("{UNSEEN}; {undo}"));
+            assert!(good, "{said}");
+            on(&home, &["reconcile"]);
+        }
+    }
+    assert!(found >= 12, "{found} of {tried}");
+    Tally::of("changes by hand while a command waits", tried, wrong).end(6);
+    verified(&home);
+}
