@@ -18,7 +18,7 @@ use postgres::Postgres;
 use sqlite::Sqlite;
 pub(super) use sqlite::{Open, WholeFile};
 pub(super) use value::{
-    Damage, FromValue, Named, Params, ToValue, Value, ValueError, ValueRef, named_params,
+    Damage, FromValue, Named, Params, Question, ToValue, Value, ValueError, ValueRef, named_params,
 };
 
 /// The most values that one statement is given here.
@@ -26,8 +26,13 @@ pub(super) const GIVEN_MAX: usize = 500;
 
 /// The places of so many values in a statement: `?1, ?2` …
 pub(super) fn places(count: usize) -> String {
-    let places: Vec<String> = (1..=count).map(|at| format!("?{at}")).collect();
-    places.join(", ")
+    places_from(1, count)
+}
+
+/// The same from a number on.
+pub(super) fn places_from(first: usize, count: usize) -> String {
+    let places = (first..first + count).map(|at| format!("?{at}"));
+    places.collect::<Vec<_>>().join(", ")
 }
 
 /// A result of the database.
@@ -223,6 +228,15 @@ impl Connection {
         }
     }
 
+    /// Has the database answer several questions on one journey, before they are asked one by one. Nothing is
+    /// different where that does not pay.
+    pub(super) fn ahead(&self, questions: Vec<Question>) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(it) => it.ahead(questions),
+        }
+    }
+
     /// Hands over the rows of a query one by one, until there is none or one breaks off. Nothing else is
     /// asked of the connection meanwhile.
     pub(super) fn each<E: From<Error>>(
@@ -321,7 +335,26 @@ impl Connection {
             Engine::Sqlite(it) => it.begin(mode)?,
             Engine::Postgres(it) => it.begin(mode)?,
         }
-        Ok(Transaction(self))
+        Ok(Transaction {
+            connection: self,
+            is_ended: true,
+        })
+    }
+
+    /// The transaction that has begun and was [left open](Transaction::leave_open).
+    pub(super) fn joined(&self) -> Transaction<'_> {
+        Transaction {
+            connection: self,
+            is_ended: false,
+        }
+    }
+
+    /// Ends the transaction that has begun; undoes what was not committed.
+    pub(super) fn end(&self) {
+        match &self.engine {
+            Engine::Sqlite(it) => it.end(),
+            Engine::Postgres(it) => it.end(),
+        }
     }
 
     /// What there is now: another version where anything changed.
@@ -408,12 +441,21 @@ pub(super) fn roles(database: &str) -> String {
 
 /// A transaction that was begun.
 #[derive(Debug)]
-pub(super) struct Transaction<'a>(&'a Connection);
+pub(super) struct Transaction<'a> {
+    connection: &'a Connection,
+    /// Whether it ends with this.
+    is_ended: bool,
+}
 
 impl Transaction<'_> {
+    /// Has it last until somebody [ends](Connection::end) it.
+    pub(super) fn leave_open(&mut self) {
+        self.is_ended = false;
+    }
+
     /// Commits it.
     pub(super) fn commit(self) -> Result<()> {
-        match &self.0.engine {
+        match &self.connection.engine {
             Engine::Sqlite(it) => it.commit(),
             Engine::Postgres(it) => it.commit(),
         }
@@ -423,15 +465,14 @@ impl Transaction<'_> {
 impl Deref for Transaction<'_> {
     type Target = Connection;
     fn deref(&self) -> &Connection {
-        self.0
+        self.connection
     }
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        match &self.0.engine {
-            Engine::Sqlite(it) => it.end(),
-            Engine::Postgres(it) => it.end(),
+        if self.is_ended {
+            self.connection.end();
         }
     }
 }

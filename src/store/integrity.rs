@@ -73,7 +73,10 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     if changes.is_empty() {
         return unchanged();
     }
-    sql.execute("DELETE FROM touched", [])?;
+    // A database forgets them with the transaction.
+    if sql.shared().is_none() {
+        sql.execute("DELETE FROM touched", [])?;
+    }
     changes.retain(|_, change| !change.is_zero());
     if changes.is_empty() {
         return unchanged();
@@ -89,12 +92,14 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
             what: DIGESTS.to_owned(),
         });
     }
+    let mut sums = Vec::with_capacity(changes.len());
     for (key, change) in changes {
         // What nobody can read stays wrong, and is found by the check.
         let mut sum = digests::get(sql, &key)?.unwrap_or_default();
         sum.add(change);
-        digests::put(sql, &key, sum)?;
+        sums.push((key, sum));
     }
+    digests::put(sql, sums)?;
     digests::close(sql, &groups)?;
     state(sql).map(Some)
 }
@@ -129,11 +134,10 @@ pub(super) fn forget(sql: &Connection) -> Result<()> {
 fn take(sql: &Connection) -> Result<String> {
     digests::clear(sql)?;
     for guarded in GUARDED {
-        for (part, sum) in guarded.sums(sql, None)? {
-            digests::put(sql, &Key::of(guarded, &part), sum)?;
-        }
+        let sums = guarded.sums(sql, None)?.into_iter();
+        digests::put(sql, sums.map(|(part, sum)| (Key::of(guarded, &part), sum)))?;
     }
-    digests::put(sql, &Key::of_shape(), shape::expected()?)?;
+    digests::put(sql, [(Key::of_shape(), shape::expected()?)])?;
     digests::close(sql, &digests::groups(sql)?)?;
     state(sql)
 }
@@ -345,7 +349,13 @@ fn find_changed(
     for scope in scopes {
         relied_on.extend(relied(tx, *scope)?);
     }
+    let few = if sql.is_remote() {
+        PARTS_ALONE
+    } else {
+        PARTS_FEW
+    };
     let mut found = Vec::new();
+    ask_ahead(sql, &relied_on, checked)?;
     if !are_vouched_for(tx, &relied_on, checked)? {
         found.push(DIGESTS.to_owned());
     }
@@ -364,11 +374,6 @@ fn find_changed(
     };
     let is_once = scopes.contains(&Scope::Rows);
     let mut named: BTreeSet<&str> = BTreeSet::new();
-    let few = if sql.is_remote() {
-        PARTS_ALONE
-    } else {
-        PARTS_FEW
-    };
     let (relied_on, many) = gathered(relied_on, few);
     for (guarded, relied) in many {
         let parts = if relied.len() > PARTS_FEW {
@@ -398,6 +403,32 @@ fn find_changed(
         }
     }
     Ok(found)
+}
+
+/// Asks at once for what is looked at one by one.
+fn ask_ahead(sql: &Connection, relied_on: &[Relied], checked: &Intact) -> Result<()> {
+    if !sql.is_remote() {
+        return Ok(());
+    }
+    let (alone, _) = gathered(relied_on.to_vec(), PARTS_ALONE);
+    // Where it is all rows, each is looked at once.
+    let is_once = |(guarded, part): &&Relied| {
+        !guarded.is_second || part.is_some() || guarded.of == Of::Organization
+    };
+    let mut groups = BTreeSet::new();
+    let mut questions = Vec::new();
+    for (guarded, part) in alone.iter().filter(is_once) {
+        questions.push(guarded.question(part.as_deref()));
+        if part.is_none() && guarded.of != Of::Organization {
+            questions.push(digests::question_of(guarded));
+        } else {
+            let key = Key::of(guarded, part.as_deref().unwrap_or_default());
+            groups.insert(key.group().to_owned());
+        }
+    }
+    groups.retain(|group| !checked.groups.contains(group));
+    questions.extend(groups.iter().flat_map(|it| digests::questions(it)));
+    Ok(sql.ahead(questions)?)
 }
 
 /// Whether the last event vouches for the digests, and they for the groups that are relied upon.

@@ -30,7 +30,7 @@ use seen::Seen;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error as Failed, RowStream, SimpleQueryMessage};
 
-use super::value::{Value, ValueRef, Values};
+use super::value::{Question, Value, ValueRef, Values};
 use super::{About, Error, Failure, Made, Mode, Result, Shape, Version};
 use crate::domain::place::Database;
 use value::Given;
@@ -130,6 +130,16 @@ fn is_look(sql: &str) -> bool {
     sql.starts_with("SELECT") || sql.starts_with("WITH")
 }
 
+/// What is given to a statement, as the library takes it.
+fn given<'a>(values: &'a Values<'_>) -> Vec<(Given<'a>, Type)> {
+    let values: Vec<&Value<'_>> = match values {
+        Values::Numbered(values) => values.iter().collect(),
+        Values::Named(values) => values.iter().map(|(_, value)| value).collect(),
+    };
+    let values = values.into_iter();
+    values.map(|value| (Given(value), Type::UNKNOWN)).collect()
+}
+
 /// The value of a column.
 pub(super) fn get(row: Row<'_>, column: usize) -> Result<ValueRef<'_>> {
     Ok(row.try_get(column)?)
@@ -170,18 +180,13 @@ impl Postgres {
 
     fn sent(&self, sql: &str, values: &Values<'_>) -> Result<RowStream> {
         let text = self.text(sql, values);
-        let values: Vec<&Value<'_>> = match values {
-            Values::Numbered(values) => values.iter().collect(),
-            Values::Named(values) => values.iter().map(|(_, value)| value).collect(),
-        };
-        let given = values
-            .into_iter()
-            .map(|value| (Given(value), Type::UNKNOWN));
         if !is_look(sql) {
             self.changes.set(self.changes.get() + 1);
             self.answers.borrow_mut().forget(text::written(sql));
         }
-        self.judged(wait(self.client.borrow().query_typed_raw(&text, given)))
+        self.judged(wait(
+            self.client.borrow().query_typed_raw(&text, given(values)),
+        ))
     }
 
     /// Notes that a statement failed, and all of its transaction with it; without an answer the connection
@@ -260,6 +265,40 @@ impl Postgres {
         Ok(())
     }
 
+    /// Asks several questions at once, and keeps the answers.
+    pub(super) fn ahead(&self, questions: Vec<Question>) -> Result<()> {
+        let (seen, _) = self.version()?;
+        let mut asked = Vec::new();
+        for Question { sql, given } in questions {
+            let values = Values::Numbered(given);
+            let question = answers::question(&sql, &values);
+            let is_known = self.answers.borrow_mut().find(seen, &question).is_some();
+            if self.is_open.get() && answers::is_lasting(&sql) && !is_known {
+                // One that is too long to be kept is asked again when it is wanted.
+                let text = format!(
+                    "{} LIMIT {}",
+                    self.text(&sql, &values),
+                    answers::ROWS_MAX + 1
+                );
+                asked.push((question, text, values));
+            }
+        }
+        let client = self.client.borrow();
+        let answered = asked.iter().map(|(_, text, values)| async {
+            let rows = client.query_typed_raw(text, given(values)).await?;
+            rows.try_collect::<Vec<tokio_postgres::Row>>().await
+        });
+        // Each is sent before the first is waited for.
+        let answers = self.judged(wait(futures::future::join_all(answered)).map(Ok))?;
+        for ((question, ..), rows) in asked.into_iter().zip(answers) {
+            let rows = self.judged(Some(rows))?;
+            if rows.len() <= answers::ROWS_MAX {
+                self.answers.borrow_mut().keep(question, rows);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn execute(&self, sql: &str, values: &Values<'_>) -> Result<usize> {
         let mut rows = pin!(self.sent(sql, values)?);
         while self.judged(wait(rows.try_next()))?.is_some() {}
@@ -286,24 +325,27 @@ impl Postgres {
         self.ensure_connected()?;
         self.is_broken.set(false);
         // A connection of a pooler is whose it was before: all that matters is said anew.
-        let settings = format!(
-            "SET LOCAL search_path = {SCHEMA}, pg_catalog, pg_temp;
-             SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = '2min';
-             SET LOCAL lock_timeout = '1min';
-             SET LOCAL idle_in_transaction_session_timeout = '{}';",
-            // Others wait for whoever writes: one whose machine is gone must not keep them.
-            match mode {
-                Mode::Read => "5min",
-                Mode::Write => "30s",
-            }
-        );
+        // Others wait for whoever writes: one whose machine is gone must not keep them.
+        let idle_max = match mode {
+            Mode::Read => "5min",
+            Mode::Write => "30s",
+        };
+        let settings = [
+            ("search_path", "kubegrant, pg_catalog, pg_temp"),
+            ("client_min_messages", "warning"),
+            ("statement_timeout", "2min"),
+            ("lock_timeout", "1min"),
+            ("idle_in_transaction_session_timeout", idle_max),
+        ]
+        .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)"))
+        .join(", ");
         let beginning = match mode {
             Mode::Read => {
-                format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {settings} {SEEN};")
+                format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SEEN}, {settings};")
             }
             // What was committed is on a disk, whatever the server is set to.
             Mode::Write => format!(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {settings}
+                "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {settings};
                  SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
                    WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
                  SELECT pg_catalog.pg_advisory_xact_lock({WRITERS}, 0);

@@ -296,6 +296,25 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
 }
 
+/// A statement that only asks, with what is given to it.
+#[derive(Debug)]
+pub(in crate::store) struct Question {
+    /// The statement.
+    pub(in crate::store) sql: String,
+    /// The values, by number.
+    pub(in crate::store) given: Vec<Value<'static>>,
+}
+
+impl Question {
+    /// A statement to which one text is given.
+    pub(in crate::store) fn of_text(sql: &str, text: &str) -> Self {
+        Self {
+            sql: sql.to_owned(),
+            given: vec![Value::Text(Cow::Owned(text.to_owned()))],
+        }
+    }
+}
+
 /// Values with names.
 pub(in crate::store) struct Named<'a>(pub(in crate::store) &'a [(&'static str, &'a dyn ToValue)]);
 

@@ -13,7 +13,7 @@ use super::shape;
 use super::sum::Sum;
 use crate::domain::text::hex;
 use crate::store::Result;
-use crate::store::engine::{self, Connection, Row};
+use crate::store::engine::{self, Connection, GIVEN_MAX, Question, Row, ToValue, places_from};
 
 /// What the state of a store begins with.
 const STATE: &[u8] = b"kubegrant state v2";
@@ -29,6 +29,10 @@ const USERS_OF_A_GROUP: i64 = 16;
 /// How many clusters make a group: each has about ten parts.
 const CLUSTERS_OF_A_GROUP: i64 = 8;
 
+/// The digest that is kept of a group.
+const KEPT: &str = "SELECT digest FROM group_digests WHERE name = ?1";
+/// The digests of a table's parts.
+const OF_TABLE: &str = "SELECT gathered, part, digest FROM row_digests WHERE name = ?1";
 /// The digests of a group's parts.
 const PARTS: &str =
     "SELECT name, part, digest FROM row_digests WHERE gathered = ?1 ORDER BY name, part";
@@ -102,9 +106,8 @@ pub(super) fn get(sql: &Connection, key: &Key) -> Result<Option<Sum>> {
 /// The digests that are kept of a table, by part; each where it belongs: what stands in another group is
 /// nobody's, and vouched for by nothing.
 pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<String, Option<Sum>>> {
-    let query = "SELECT gathered, part, digest FROM row_digests WHERE name = ?1";
     let mut kept = BTreeMap::new();
-    sql.all(query, [guarded.name], |row| {
+    sql.all(OF_TABLE, [guarded.name], |row| {
         let (gathered, part): (String, String) = (row.get(0)?, row.get(1)?);
         if gathered == group(guarded.of, &part) {
             kept.insert(part, Sum::read(&row.get::<String>(2)?));
@@ -114,20 +117,39 @@ pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<Str
     Ok(kept)
 }
 
-/// Keeps the digest of a part; its group is to be [closed](close) when all are kept.
-pub(super) fn put(sql: &Connection, key: &Key, sum: Sum) -> Result<()> {
-    let Key { group, name, part } = key;
-    if sum.is_zero() {
+/// Keeps the digests of parts; their groups are to be [closed](close) then.
+pub(super) fn put(sql: &Connection, sums: impl IntoIterator<Item = (Key, Sum)>) -> Result<()> {
+    let (gone, kept): (Vec<_>, Vec<_>) = sums.into_iter().partition(|(_, sum)| sum.is_zero());
+    for (key, _) in gone {
         sql.execute(
             "DELETE FROM row_digests WHERE gathered = ?1 AND name = ?2 AND part = ?3",
-            [group, name, part],
+            [&key.group, &key.name, &key.part],
         )?;
-    } else {
-        sql.execute(
-            "INSERT INTO row_digests (gathered, name, part, digest) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (gathered, name, part) DO UPDATE SET digest = excluded.digest",
-            [group, name, part, &sum.to_text()],
-        )?;
+    }
+    let rows = kept.into_iter();
+    let rows = rows.map(|(key, sum)| [key.group, key.name, key.part, sum.to_text()]);
+    put_rows(
+        sql,
+        "INSERT INTO row_digests (gathered, name, part, digest)",
+        "ON CONFLICT (gathered, name, part) DO UPDATE SET digest = excluded.digest",
+        &rows.collect::<Vec<_>>(),
+    )
+}
+
+/// Inserts rows of texts by as few statements as may be.
+fn put_rows<const N: usize>(
+    sql: &Connection,
+    insert: &str,
+    conflict: &str,
+    rows: &[[String; N]],
+) -> Result<()> {
+    for rows in rows.chunks(GIVEN_MAX / N) {
+        let places: Vec<String> = (0..rows.len())
+            .map(|row| format!("({})", places_from(row * N + 1, N)))
+            .collect();
+        let query = format!("{insert} VALUES {} {conflict}", places.join(", "));
+        let given: Vec<&dyn ToValue> = rows.iter().flatten().map(|it| it as _).collect();
+        sql.execute(&query, given)?;
     }
     Ok(())
 }
@@ -143,17 +165,31 @@ pub(super) fn close<'a>(
     sql: &Connection,
     groups: impl IntoIterator<Item = &'a String>,
 ) -> Result<()> {
+    let mut rows = Vec::new();
     for group in groups {
         match found(sql, group)? {
-            Some(digest) => sql.execute(
-                "INSERT INTO group_digests (name, digest) VALUES (?1, ?2)
-                 ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
-                [group, &digest],
-            )?,
-            None => sql.execute("DELETE FROM group_digests WHERE name = ?1", [group])?,
-        };
+            Some(digest) => rows.push([group.to_owned(), digest]),
+            None => {
+                sql.execute("DELETE FROM group_digests WHERE name = ?1", [group])?;
+            }
+        }
     }
-    Ok(())
+    put_rows(
+        sql,
+        "INSERT INTO group_digests (name, digest)",
+        "ON CONFLICT (name) DO UPDATE SET digest = excluded.digest",
+        &rows,
+    )
+}
+
+/// What [`is_closed`] asks of a group.
+pub(super) fn questions(group: &str) -> [Question; 2] {
+    [KEPT, PARTS].map(|sql| Question::of_text(sql, group))
+}
+
+/// What [`all_of`] asks of a table.
+pub(super) fn question_of(guarded: &Guarded) -> Question {
+    Question::of_text(OF_TABLE, guarded.name)
 }
 
 /// The digest of a group as its parts are; nothing where it has none.
@@ -169,8 +205,7 @@ fn found(sql: &Connection, group: &str) -> Result<Option<String>> {
 
 /// Whether the parts of a group are as its digest says.
 pub(super) fn is_closed(sql: &Connection, group: &str) -> Result<bool> {
-    let query = "SELECT digest FROM group_digests WHERE name = ?1";
-    let kept: Option<String> = sql.first(query, [group], |row| row.get(0))?;
+    let kept: Option<String> = sql.first(KEPT, [group], |row| row.get(0))?;
     Ok(kept == found(sql, group)?)
 }
 

@@ -117,11 +117,10 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         if guarded.is_second && !has_seconds {
             doubt(sql, guarded, &differences, &mut sums)?;
         }
-        for (part, sum) in sums {
-            digests::put(sql, &Key::of(guarded, &part), sum)?;
-        }
+        let sums = sums.into_iter();
+        digests::put(sql, sums.map(|(part, sum)| (Key::of(guarded, &part), sum)))?;
     }
-    digests::put(sql, &Key::of_shape(), shape::expected()?)?;
+    digests::put(sql, [(Key::of_shape(), shape::expected()?)])?;
     digests::close(sql, &digests::groups(sql)?)?;
     // What the log did not vouch for before, it does not vouch for now.
     let state = if is_vouched {

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::super::value::{Value, Values};
 
 /// The most rows of one answer that are kept.
-const ROWS_MAX: usize = 256;
+pub(super) const ROWS_MAX: usize = 256;
 /// The most rows that are kept at once.
 const ALL_ROWS_MAX: usize = 16 * 1024;
 

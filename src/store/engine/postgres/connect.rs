@@ -11,7 +11,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore,
+    SignatureScheme,
 };
 use tokio_postgres::config::SslMode as Ssl;
 use tokio_postgres::tls::MakeTlsConnect;
@@ -155,7 +156,12 @@ fn tls(database: &Database) -> Result<ClientConfig> {
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
     }
-    let provider = Arc::new(ring::default_provider());
+    let mut provider = ring::default_provider();
+    // A server takes no other curve unless it is told to (`ssl_ecdh_curve`): a first guess that is wrong is a journey.
+    provider
+        .kx_groups
+        .sort_by_key(|it| it.name() != NamedGroup::secp256r1);
+    let provider = Arc::new(provider);
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| away(error.to_string()))?;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::super::sum::Sum;
 use super::Guarded;
 use crate::store::Result;
-use crate::store::engine::{self, Connection, ValueRef};
+use crate::store::engine::{self, Connection, Question, Value, ValueRef};
 
 impl Guarded {
     /// Asks for the columns of the rows that count.
@@ -20,12 +20,8 @@ impl Guarded {
         )
     }
 
-    /// Sums up rows as they stand, by part.
-    pub(in crate::store::integrity) fn sums(
-        &self,
-        sql: &Connection,
-        part: Option<&str>,
-    ) -> Result<BTreeMap<String, Sum>> {
+    /// Asks for the rows of a part, or of all.
+    pub(in crate::store::integrity) fn question(&self, part: Option<&str>) -> Question {
         let mut query = self.query();
         if part.is_some() {
             query.push_str(" AND ");
@@ -36,8 +32,20 @@ impl Guarded {
                 query.push_str(" = ?1");
             }
         }
+        Question {
+            sql: query,
+            given: part.into_iter().map(number).collect(),
+        }
+    }
+
+    /// Sums up rows as they stand, by part.
+    pub(in crate::store::integrity) fn sums(
+        &self,
+        sql: &Connection,
+        part: Option<&str>,
+    ) -> Result<BTreeMap<String, Sum>> {
         let mut sums = BTreeMap::new();
-        self.sum_up(sql, &query, part.iter().map(|part| number(part)), &mut sums)?;
+        self.sum_up(sql, self.question(part), &mut sums)?;
         Ok(sums)
     }
 
@@ -54,7 +62,7 @@ impl Guarded {
             }
             return Ok(sums);
         }
-        let parts: Vec<i64> = parts.iter().map(|part| number(part)).collect();
+        let parts: Vec<Value<'_>> = parts.iter().map(|part| number(part)).collect();
         for parts in parts.chunks(engine::GIVEN_MAX) {
             let query = format!(
                 "{} AND {} IN ({})",
@@ -62,7 +70,8 @@ impl Guarded {
                 Self::of_row(self.part, self.table),
                 engine::places(parts.len()),
             );
-            self.sum_up(sql, &query, parts.iter().copied(), &mut sums)?;
+            let given = parts.to_vec();
+            self.sum_up(sql, Question { sql: query, given }, &mut sums)?;
         }
         Ok(sums)
     }
@@ -74,8 +83,7 @@ impl Guarded {
     fn sum_up(
         &self,
         sql: &Connection,
-        query: &str,
-        given: impl Iterator<Item = i64>,
+        question: Question,
         sums: &mut BTreeMap<String, Sum>,
     ) -> Result<()> {
         // Rows of one part mostly come one after the other.
@@ -86,7 +94,7 @@ impl Guarded {
             sums.entry(part).or_default().add(sum);
         };
         let mut is_first = true;
-        sql.each(query, given.collect::<Vec<i64>>(), |row| {
+        sql.each(&question.sql, question.given, |row| {
             let found = row.get_ref(0)?.as_bytes()?;
             if found != part || is_first {
                 if !is_first {
@@ -113,8 +121,8 @@ impl Guarded {
 }
 
 /// A part as a number, so that an index on it serves: one that is asked for is one.
-fn number(part: &str) -> i64 {
-    part.parse().unwrap_or_default()
+fn number(part: &str) -> Value<'static> {
+    Value::Int(part.parse().unwrap_or_default())
 }
 
 /// Puts what [`Guarded::image`] makes of a value.
