@@ -322,6 +322,19 @@ impl Session {
         })
     }
 
+    /// Has all that `work` reads seen in one look, of the store that can be trusted. Whatever is to be typed to
+    /// open the identity is typed before.
+    pub(crate) fn one_look<T, E: From<Error> + From<store::Error>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        if self.keyring.identity.get().is_none() {
+            self.trust()?;
+            self.identity()?;
+        }
+        self.app.one_look(work)
+    }
+
     /// What is shared with whatever else works in this process.
     pub(crate) fn app(&self) -> Arc<App> {
         Arc::clone(&self.app)

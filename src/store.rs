@@ -78,6 +78,19 @@ pub(crate) struct Store {
     checked: RefCell<integrity::Intact>,
     /// What was read of clusters.
     kept: RefCell<snapshots::Kept>,
+    /// Whether reads see the same.
+    look: Cell<Look>,
+}
+
+/// What a read sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// What stands there when it begins.
+    Own,
+    /// The same; those that follow see it too.
+    First,
+    /// What the one before it saw.
+    Same,
 }
 
 /// The version of the tables that this binary makes.
@@ -303,6 +316,7 @@ impl Store {
             is_moving: Cell::new(false),
             checked: RefCell::default(),
             kept: RefCell::default(),
+            look: Cell::new(Look::Own),
         }
     }
 
@@ -371,9 +385,47 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let begun = self.connection.begin(Mode::Read);
-        let begun = begun.map_err(|error| named(&self.path, error.into()))?;
-        work(&self.looking(begun, self.watching.get()))
+        let begun = match self.look.get() {
+            Look::Same => Ok(self.connection.joined()),
+            Look::Own | Look::First => self.connection.begin(Mode::Read),
+        };
+        let mut tx = begun.map_err(|error| named(&self.path, error.into()))?;
+        if self.look.get() == Look::First {
+            tx.leave_open();
+            self.look.set(Look::Same);
+        }
+        let done = work(&self.looking(tx, self.watching.get()));
+        if done.is_err() {
+            // A statement that failed takes the transaction with it.
+            self.look_again();
+        }
+        done
+    }
+
+    /// Has all that `work` reads seen in one look, which its first read begins; it ends with `work`, with a write,
+    /// and with a read that fails.
+    pub(crate) fn one_look<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Ends<'a>(&'a Store);
+        impl Drop for Ends<'_> {
+            fn drop(&mut self) {
+                self.0.look_again();
+                self.0.look.set(Look::Own);
+            }
+        }
+        if self.look.get() != Look::Own {
+            return work();
+        }
+        self.look.set(Look::First);
+        let _ends = Ends(self);
+        work()
+    }
+
+    /// Has the next read see what stands there then.
+    pub(crate) fn look_again(&self) {
+        if self.look.get() == Look::Same {
+            self.look.set(Look::First);
+            self.connection.end();
+        }
     }
 
     fn looking<'a>(&'a self, transaction: Transaction<'a>, is_watching: bool) -> ReadTxn<'a> {
@@ -412,6 +464,7 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTxn<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
+        self.look_again();
         // What a database notes, it notes in each transaction that writes.
         if !self.watching.get() && self.connection.shared().is_none() {
             self.at_path(integrity::watch(&self.connection))?;

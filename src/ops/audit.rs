@@ -80,8 +80,11 @@ pub(crate) fn begin_doubt(session: &Session, shown: Shown) -> Doubt {
             integrity::changed_of(tx, scopes)
         })
     }
-    // Of one user there is little, which another connection would read once more.
-    if shown.user.is_some() && shown.cluster.is_none() && shown.project.is_none() {
+    // Of one user there is little, which another connection would read once more; one to a database costs more
+    // than it saves, unless it is for all.
+    let is_some = shown.cluster.is_some() || shown.project.is_some();
+    let is_file = session.place().file().is_some();
+    if (shown.user.is_some() && !is_some) || (is_some && !is_file) {
         return Doubt::Known(changed(session, &shown));
     }
     let app = session.app();

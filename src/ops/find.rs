@@ -88,8 +88,10 @@ fn role_in(
 /// program left, or nothing that it says of anybody's rights counts.
 pub(super) fn principal(session: &Session, action: Action) -> Result<Principal, Error> {
     session.is_about(action);
-    session.trust()?;
-    allowed_to_act(session, action, session.principal()?)
+    session.one_look(|| {
+        session.trust()?;
+        allowed_to_act(session, action, session.principal()?)
+    })
 }
 
 /// [`principal`], with the journal of what they do.

@@ -25,10 +25,12 @@ impl LockedCluster {
 
     /// Reads a cluster under a lock that is held.
     pub(super) fn with(app: &App, lock: Lock, cluster: &Cluster) -> Result<Self, Error> {
-        Ok(Self {
-            _lock: lock,
-            cluster: find::again(app, cluster)?,
-            installation: find::installation(app)?,
+        app.one_look(|| {
+            Ok(Self {
+                _lock: lock,
+                cluster: find::again(app, cluster)?,
+                installation: find::installation(app)?,
+            })
         })
     }
 

@@ -74,6 +74,10 @@ pub(crate) fn key_set(session: &Session) -> Result<Option<KeySet>, Error> {
 
 /// Works out who is acting.
 pub(crate) fn whoami(session: &Session) -> Result<Who, Error> {
+    session.one_look(|| who(session))
+}
+
+fn who(session: &Session) -> Result<Who, Error> {
     let actor = find::principal(session, Action::Whoami)?;
     let served = (actor.holder.role == Role::Server).then_some(&actor.holder.name);
     let key: Option<Recipient> = match served {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use thread_local::ThreadLocal;
@@ -44,6 +44,8 @@ pub(crate) struct App {
     /// The variables that name proxies.
     proxies: BTreeMap<String, OsString>,
     pub(super) state_dir: Option<PathBuf>,
+    /// Whose store it is, once it was read.
+    pub(super) installation: OnceLock<InstallationId>,
     pub(super) user_id: u32,
     pub(super) clocks: clocks::Seen,
     pub(super) held: HeldLocks,
@@ -66,11 +68,21 @@ impl App {
             random: Arc::clone(&env.random),
             proxies: proxies.map(|(k, v)| (k.clone(), v.clone())).collect(),
             state_dir: env.state_dir(),
+            installation: OnceLock::new(),
             user_id: env.user_id,
             clocks: clocks::Seen::default(),
             held: HeldLocks::default(),
             moves: AtomicBool::new(false),
             at_work: Semaphore::new(AT_WORK),
+        }
+    }
+
+    /// The same for a process that carries out one command.
+    pub(crate) fn for_one_command(env: &Env, store: &Place) -> Self {
+        let app = Self::new(env, store);
+        Self {
+            held: app.held.ahead(),
+            ..app
         }
     }
 
@@ -109,6 +121,14 @@ impl App {
             Ok(store?.noting(&self.recorded))
         };
         self.stores.get_or_try(open)
+    }
+
+    /// Has all that `work` reads seen in one look; it waits for nobody meanwhile.
+    pub(crate) fn one_look<T, E: From<store::Error>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.store()?.one_look(work)
     }
 
     /// The store, if this thread has opened it.

@@ -89,6 +89,16 @@ impl App {
         }
     }
 
+    /// The installation whose store it is, which is another one in no process; `None` where nobody made it yet.
+    fn find_installation(&self) -> store::Result<Option<InstallationId>> {
+        if self.installation.get().is_none()
+            && let Some(found) = self.store()?.read(store::meta::find_installation)?
+        {
+            return Ok(Some(self.installation.get_or_init(|| found).clone()));
+        }
+        Ok(self.installation.get().cloned())
+    }
+
     /// Compares the store with the head that this machine knows, and looks at both together.
     ///
     /// The head is read before the look begins: other runs go on meanwhile, and a head that is
@@ -99,13 +109,14 @@ impl App {
         mut work: impl FnMut(&ReadTxn<'_>, Known) -> store::Result<T>,
     ) -> store::Result<T> {
         let store = self.store()?;
-        let installation = store.read(store::meta::find_installation)?;
+        let installation = self.find_installation()?;
         let kept = || {
             let installation = installation.as_ref();
             installation.map_or(Ok(None), |installation| self.kept_head(installation))
         };
         let mut last_look = false;
         loop {
+            store.look_again();
             let kept = kept()?;
             let looked = store.read(|tx| {
                 let known = known(tx, kept)?;

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -64,6 +65,20 @@ impl Lock {
 pub(super) struct HeldLocks {
     all: Mutex<BTreeMap<ClusterId, Weak<store::Held>>>,
     slots: Arc<Semaphore>,
+    /// A connection that is made before it is needed, where that is worth it.
+    ahead: Option<Mutex<Ahead>>,
+}
+
+/// A connection for a lock that will be taken.
+#[derive(Debug, Default)]
+enum Ahead {
+    /// Nobody asked for it.
+    #[default]
+    Unasked,
+    /// It is being made.
+    Coming(JoinHandle<store::Result<store::Held>>),
+    /// It was taken.
+    Taken,
 }
 
 impl Default for HeldLocks {
@@ -71,11 +86,32 @@ impl Default for HeldLocks {
         Self {
             all: Mutex::default(),
             slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            ahead: None,
         }
     }
 }
 
 impl HeldLocks {
+    /// Connects for the first lock as soon as somebody says that it will be taken: for a process that does one thing.
+    pub(super) fn ahead(mut self) -> Self {
+        self.ahead = Some(Mutex::default());
+        self
+    }
+
+    /// A connection for a lock; the one that was made ahead, if it stands.
+    fn connection(&self, database: &Database) -> store::Result<store::Held> {
+        let ahead = self.ahead.as_ref().map(|ahead| {
+            let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *ahead, Ahead::Taken)
+        });
+        if let Some(Ahead::Coming(coming)) = ahead
+            && let Ok(Ok(held)) = coming.join()
+        {
+            return Ok(held);
+        }
+        store::Held::connect(database)
+    }
+
     fn note(&self, cluster: ClusterId, lock: &Lock) {
         if let Kept::Held { held, .. } = &lock.kept {
             let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +126,20 @@ impl HeldLocks {
 }
 
 impl App {
+    /// Says that the lock of a cluster will be taken: a database is connected to meanwhile.
+    pub(crate) fn will_lock(&self) {
+        let (Place::Database(database), Some(ahead)) = (self.place(), &self.held.ahead) else {
+            return;
+        };
+        let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*ahead, Ahead::Unasked) {
+            let database = database.clone();
+            // What fails is tried again by whoever takes it.
+            let thread = thread::Builder::new().spawn(move || store::Held::connect(&database));
+            *ahead = thread.map_or(Ahead::Taken, Ahead::Coming);
+        }
+    }
+
     /// Takes a cluster's lock, waiting for another process to finish with it.
     pub(crate) async fn lock(&self, cluster: &Cluster) -> Result<Lock, Error> {
         self.lock_within(cluster, LOCK_WAIT_MAX).await
@@ -124,7 +174,7 @@ impl App {
         let path = match self.place() {
             Place::File(path) => lock_path(path, &file),
             Place::Database(database) => {
-                let held = store::Held::connect(database)?;
+                let held = self.held.connection(database)?;
                 let is_had = held.try_lock(&file)?;
                 let lock = Lock::of_database(Arc::new(held), None);
                 self.held.note(cluster.id, &lock);
@@ -193,7 +243,7 @@ impl App {
         } else {
             None
         };
-        let held = Arc::new(store::Held::connect(database)?);
+        let held = Arc::new(self.held.connection(database)?);
         wait(&held, name, lock, limit).await?;
         Ok(Lock::of_database(held, slot))
     }

@@ -216,6 +216,43 @@ fn migrating_twice_changes_nothing() {
 }
 
 #[test]
+fn reads_in_one_look_see_the_same_until_it_ends() {
+    let (home, store) = new_store();
+    let other = Store::open(&home.path().join("kubegrant/store.db")).expect("it is there");
+    let count = |store: &Store| store.read(|tx| Ok::<_, Error>(users::list_unchecked(tx)?.len()));
+    let count = |store: &Store| count(store).expect("a look");
+    let add = |store: &Store, name: &str| {
+        store
+            .write(|tx| {
+                add_user(tx, name);
+                fixture::append(tx, &event())
+            })
+            .expect("committed");
+    };
+    add(&store, "bob");
+    let first = count(&store);
+    store.one_look(|| {
+        assert_eq!(count(&store), first);
+        add(&other, "carol");
+        // Also in a look within.
+        assert_eq!(store.one_look(|| count(&store)), first);
+        store.look_again();
+        assert_eq!(count(&store), first + 1);
+        add(&other, "dave");
+        assert_eq!(count(&store), first + 1);
+        // What is written is written to what stands there.
+        add(&store, "erin");
+        assert_eq!(count(&store), first + 3);
+        add(&other, "frank");
+        let failed = store.read(|_| Err::<(), _>(Error::Absent { path: "x".into() }));
+        assert!(failed.is_err());
+        assert_eq!(count(&store), first + 4);
+    });
+    add(&other, "grace");
+    assert_eq!(count(&store), first + 5);
+}
+
+#[test]
 fn a_failed_transaction_leaves_no_trace() {
     let (_home, store) = new_store();
     let failed: Result<()> = store.write(|tx| {

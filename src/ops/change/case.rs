@@ -30,8 +30,11 @@ pub(super) struct Case {
 impl Case {
     /// Asks the rules, and what would be decided now, with nothing seen of the cluster.
     pub(super) fn begin<C: Change>(session: &Session, change: &C) -> Result<Begun, Error> {
-        let mut case = Self::ask(session, change)?;
-        let (rows, early) = case.decide(session, change, &C::Seen::default())?;
+        let (mut case, (rows, early)) = session.one_look(|| {
+            let case = Self::ask(session, change)?;
+            let decided = case.decide(session, change, &C::Seen::default())?;
+            Ok::<_, Error>((case, decided))
+        })?;
         if let Some(user) = early.user.and_then(|id| rows.people.users.get(&id)) {
             case.journal = case.journal.user(user);
         }

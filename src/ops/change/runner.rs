@@ -2,7 +2,7 @@
 
 use super::case::{Begun, Case};
 use super::committing::{Committed, follow, open};
-use super::{About, Carried, Change, Decision, Direction, over};
+use super::{About, Carried, Change, Decision, Direction, Target, over};
 use crate::domain::audit::{EventSeq, Phase};
 use crate::domain::effect::Effect;
 use crate::domain::refusal::Refusal;
@@ -89,6 +89,12 @@ pub(in crate::ops) async fn record<C: Change>(
     session: &Session,
     change: &C,
 ) -> Result<Recorded<C::Seen>, Error> {
+    if matches!(
+        change.about().target,
+        Target::Cluster(..) | Target::InProject(..)
+    ) {
+        session.will_lock();
+    }
     // Whatever is refused is refused before anything is waited for.
     let mut begun = Case::begin(session, change)?;
     for _ in 1..TRIES {

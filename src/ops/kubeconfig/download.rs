@@ -138,13 +138,8 @@ fn way(wanted: &DownloadRequest) -> Way {
 /// Asks the rules what a download is of.
 pub(super) fn ask(session: &Session, wanted: &DownloadRequest) -> Result<Asked, Error> {
     let user = wanted.user.as_ref();
-    case(
-        session,
-        Action::KubeconfigDownload,
-        &wanted.cluster,
-        user,
-        way(wanted),
-    )
+    let (action, way) = (Action::KubeconfigDownload, way(wanted));
+    session.one_look(|| case(session, action, &wanted.cluster, user, way))
 }
 
 /// On what terms a download issues a version.
@@ -164,6 +159,9 @@ pub(crate) async fn download(
     wanted: DownloadRequest,
     intent: &Intent<Unasked>,
 ) -> Result<Done<Downloaded>, Error> {
+    if !intent.is_preview() {
+        session.will_lock();
+    }
     let case = ask(session, &wanted)?;
     let form = form(session, &case, &wanted)?;
     if intent.is_preview() {
