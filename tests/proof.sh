@@ -84,9 +84,15 @@ suite_serving() {
     KUBEGRANT_PROOF=full cargo test --quiet --profile proof --test cli -- served_tried --nocapture
 }
 
-# 13. The store in PostgreSQL: the connection cut at every statement, and the lock lost at every request.
+# 13. The store in PostgreSQL: the connection cut at every statement, and the lock lost at every request; and the
+# kills of 1 over it. Each statement is a call that can be seen from outside: every twentieth is taken.
 suite_postgres() {
     process postgres::
+    export KUBEGRANT_TEST_ENGINE=postgres
+    KUBEGRANT_SYSCALLS=effects KUBEGRANT_SYSCALLS_STEP=${KUBEGRANT_SYSCALLS_STEP:-20} \
+        process a_command_killed_before_any_system_call
+    KUBEGRANT_KILLS=${KUBEGRANT_KILLS:-100} KUBEGRANT_KILLS_AT=all process kill::
+    unset KUBEGRANT_TEST_ENGINE
 }
 
 # 11. Texts and bytes nobody thought of: with libFuzzer where cargo-fuzz and a nightly compiler

@@ -8,10 +8,12 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kubegrant::env::{Env, Fixture};
+use kubegrant_sandbox::postgres::Server;
 use kubegrant_sandbox::{Action, Fault, Match, Sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -130,6 +132,21 @@ pub(crate) struct Home {
     fixture: Fixture,
     /// Variables beside the usual ones.
     variables: Vec<(String, String)>,
+    /// The database that the store is in, if it is in one.
+    database: Option<Database>,
+}
+
+/// A database of the tests' own server.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) server: &'static Server,
+    pub(crate) name: String,
+}
+
+/// The server whose databases are the stores, where `KUBEGRANT_TEST_ENGINE=postgres` wants that; else they are files.
+fn server() -> Option<&'static Server> {
+    let wanted = switch("KUBEGRANT_TEST_ENGINE").is_some_and(|engine| engine == "postgres");
+    wanted.then(|| Server::get().expect("PostgreSQL is at hand"))
 }
 
 /// A sandbox with some namespaces, one of them with a powerful account.
@@ -199,9 +216,28 @@ impl Home {
             sandbox,
             further: Vec::new(),
             variables: Vec::new(),
+            database: None,
         };
         home.write("admin.conf", &home.sandbox.admin_kubeconfig());
-        home
+        match server() {
+            Some(server) => home.in_database(server),
+            None => home,
+        }
+    }
+
+    /// The same home with its store in a database of its own.
+    pub(crate) fn in_database(self, server: &'static Server) -> Self {
+        let name = server.database();
+        let home = self.with_variable("KUBEGRANT_STORE", &server.address(&name));
+        Self {
+            database: Some(Database { server, name }),
+            ..home
+        }
+    }
+
+    /// The database that the store is in, if it is in one.
+    pub(crate) fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
     }
 
     /// The same home with one variable more.
@@ -388,6 +424,7 @@ impl Home {
         copy_all(self.path(), copy.path());
         Frozen {
             copy,
+            database: self.database.as_ref().map(Database::freeze),
             objects: index(self.sandbox.objects()),
             now: self.fixture.now(),
         }
@@ -403,6 +440,9 @@ impl Home {
             }
         }
         copy_all(frozen.copy.path(), self.path());
+        if let (Some(live), Some(FrozenDatabase(frozen))) = (&self.database, &frozen.database) {
+            live.server.copy(&frozen.name, &live.name, &live.name);
+        }
         for _ in 0..2 {
             // Controllers follow up on what is put; the second round finds them done.
             let found = index(self.sandbox.objects());
@@ -429,9 +469,31 @@ impl Home {
 
 type Key = (String, String, String, String);
 
+/// A database as it was.
+struct FrozenDatabase(Database);
+
+impl Drop for FrozenDatabase {
+    fn drop(&mut self) {
+        self.0.server.forget(&self.0.name);
+    }
+}
+
+impl Database {
+    fn freeze(&self) -> FrozenDatabase {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("{}_{}", self.name, NEXT.fetch_add(1, Ordering::Relaxed));
+        self.server.copy(&self.name, &name, &self.name);
+        FrozenDatabase(Self {
+            server: self.server,
+            name,
+        })
+    }
+}
+
 /// A home and a cluster as they were.
 pub(crate) struct Frozen {
     copy: TempDir,
+    database: Option<FrozenDatabase>,
     objects: BTreeMap<Key, Value>,
     now: DateTime<Utc>,
 }

@@ -19,8 +19,12 @@ use crate::serving::{key, port};
 /// A home whose store is a database of its own; `None` where PostgreSQL is not at hand.
 fn home() -> Option<(&'static Server, String, Home)> {
     let server = Server::get()?;
-    let name = server.database();
-    let home = Home::new().with_variable("KUBEGRANT_STORE", &server.address(&name));
+    let home = Home::new();
+    let home = match home.database() {
+        Some(_) => home,
+        None => home.in_database(server),
+    };
+    let name = home.database()?.name.clone();
     Some((server, name, home))
 }
 

@@ -3,11 +3,14 @@
 //! `cargo test` takes a sample. `KUBEGRANT_SYSCALLS=effects` kills before every call that can be
 //! seen from outside, `KUBEGRANT_SYSCALLS=all` before every call there is; both print a table.
 //! `KUBEGRANT_COMMAND=init` takes only the commands that begin so, `KUBEGRANT_FROM=40` those from
-//! this place of the scenario on. Needs `strace`, and says so where there is none.
+//! this place of the scenario on, `KUBEGRANT_SYSCALLS_STEP=20` every twentieth call. With
+//! `KUBEGRANT_TEST_ENGINE=postgres` the stores are databases. Needs `strace`, and says so where there is none.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
+
+use kubegrant_sandbox::postgres::Server;
 
 use crate::home::{Home, Ran, say, switch};
 use crate::kill::{SCENARIO, Stage, after, mend, stages};
@@ -17,6 +20,9 @@ use crate::workers::{Sums, share_out};
 
 /// How many cases run at once: a case waits now and then for an answer.
 const WORKERS: usize = 3;
+
+/// How much of the scenario is gone through in a database, where each world is a copy of it.
+const DATABASE: usize = 34;
 
 /// Calls that change nothing which outlives the process: a kill before one of them and a kill
 /// before the next call leave the same world.
@@ -100,7 +106,7 @@ fn strace(home: &Home, words: &str, options: &[&str]) -> Ran {
 
 /// How often each call is made, by the thread that makes it most often.
 fn calls(home: &Home, words: &str, stage: &Stage) -> BTreeMap<String, usize> {
-    home.thaw(&stage.before);
+    stage.set(home);
     let log = home.path().join("strace.log");
     drop(strace(home, words, &["-o", log.to_str().expect("a plain path")]).success());
     let text = std::fs::read_to_string(&log).expect("strace wrote it");
@@ -127,7 +133,7 @@ fn calls(home: &Home, words: &str, stage: &Stage) -> BTreeMap<String, usize> {
 
 /// Which calls of each name, counted from 1, touch a file of this home.
 fn on_disk(home: &Home, words: &str, stage: &Stage) -> BTreeMap<String, Vec<usize>> {
-    home.thaw(&stage.before);
+    stage.set(home);
     let log = home.path().join("strace.log");
     let options = ["-y", "-s", "1", "-o", log.to_str().expect("a plain path")];
     drop(strace(home, words, &options).success());
@@ -165,7 +171,7 @@ fn points(calls: &BTreeMap<String, usize>, all: bool) -> Vec<Point> {
 /// Kills a command, and gives what the oracle finds then and after one `reconcile`; `None` where
 /// this run came to its end before that call.
 fn kill(home: &Home, words: &str, stage: &Stage, (name, nth): &Point) -> Option<Vec<String>> {
-    home.thaw(&stage.before);
+    stage.set(home);
     let mut oracle = Oracle::new(home);
     let trace = format!("trace={name}");
     let inject = format!("inject={name}:signal=SIGKILL:when={nth}");
@@ -198,10 +204,10 @@ fn is_tried(number: usize, sample: bool) -> bool {
         && (!sample || in_sample.iter().any(|it| words.starts_with(it)))
 }
 
-/// A worker's home, with the world before each command.
-fn bench() -> (Home, Vec<Stage>) {
+/// A worker's home, with the world before each command that is tried.
+fn bench(sample: bool) -> (Home, Vec<Stage>) {
     let home = Home::new();
-    let stages = stages(&home);
+    let stages = stages(&home, |number| is_tried(number, sample));
     (home, stages)
 }
 
@@ -211,6 +217,7 @@ fn try_all<Case: Sync>(
     what: &'static str,
     sample: bool,
     cases: &[(usize, Case)],
+    bench: impl Fn() -> (Home, Vec<Stage>) + Sync,
     run: impl Fn(&Home, &str, &Stage, &Case) -> Option<Vec<String>> + Sync,
     name: impl Fn(&Case) -> String,
 ) {
@@ -249,25 +256,62 @@ fn a_command_killed_before_any_system_call_leaves_nothing_that_one_reconcile_doe
         return;
     }
     let size = switch("KUBEGRANT_SYSCALLS");
+    // The sample takes every ninth: some of each kind of call.
+    let step = if size.is_none() { 9 } else { 1 };
+    let step = switch("KUBEGRANT_SYSCALLS_STEP").map_or(step, |it| it.parse().expect("a number"));
+    let is_all = size.as_deref() == Some("all");
+    let sample = size.is_none();
+    kill_all("kills before system calls", sample, is_all, step, || {
+        bench(sample)
+    });
+}
+
+#[test]
+fn a_command_killed_before_a_system_call_leaves_no_less_in_a_database() {
+    let strace = Command::new("strace").arg("--version").output();
+    let Some(server) = strace.ok().and_then(|_| Server::get()) else {
+        say("skipped: kills before system calls with the store in a database");
+        return;
+    };
+    let bench = || {
+        let home = Home::new();
+        let home = match home.database() {
+            Some(_) => home,
+            None => home.in_database(server),
+        };
+        let stages = stages(&home, |number| number < DATABASE && is_tried(number, true));
+        (home, stages)
+    };
+    kill_all(
+        "kills before system calls, in a database",
+        true,
+        false,
+        61,
+        bench,
+    );
+}
+
+/// Kills the commands that are tried before every `step`th of their calls.
+fn kill_all(
+    what: &'static str,
+    sample: bool,
+    is_all: bool,
+    step: usize,
+    bench: impl Fn() -> (Home, Vec<Stage>) + Sync,
+) {
     let (home, stages) = bench();
     let mut cases: Vec<(usize, Point)> = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
         let words = SCENARIO[number];
-        if is_tried(number, size.is_none()) {
-            let all = points(&calls(&home, words, stage), size.as_deref() == Some("all"));
-            // The sample takes every ninth: some of each kind of call.
-            let step = if size.is_none() { 9 } else { 1 };
+        if stage.is_tried() {
+            let all = points(&calls(&home, words, stage), is_all);
             cases.extend(all.into_iter().step_by(step).map(|point| (number, point)));
         }
     }
     drop((home, stages));
-    try_all(
-        "kills before system calls",
-        size.is_none(),
-        &cases,
-        kill,
-        |(name, nth)| format!("{name} #{nth}"),
-    );
+    try_all(what, sample, &cases, bench, kill, |(name, nth)| {
+        format!("{name} #{nth}")
+    });
 }
 
 /// Calls that a disk may refuse, and what it says.
@@ -306,7 +350,7 @@ fn refuse(
     (name, nth): &Point,
     says: &str,
 ) -> Option<Vec<String>> {
-    home.thaw(&stage.before);
+    stage.set(home);
     let mut oracle = Oracle::new(home);
     let log = home.path().join("strace.log");
     let trace = format!("trace={name}");
@@ -337,7 +381,7 @@ fn a_disk_that_refuses_any_call_leaves_nothing_half_done() {
         return;
     }
     let full = switch("KUBEGRANT_REFUSALS").is_some_and(|size| size == "full");
-    let (home, stages) = bench();
+    let (home, stages) = bench(!full);
     let mut cases: Vec<(usize, (Point, &str))> = Vec::new();
     for (number, stage) in stages.iter().enumerate() {
         let words = SCENARIO[number];
@@ -357,6 +401,7 @@ fn a_disk_that_refuses_any_call_leaves_nothing_half_done() {
         "refusals of a disk",
         !full,
         &cases,
+        || bench(!full),
         |home, words, stage, (point, says)| refuse(home, words, stage, point, says),
         |((name, nth), says)| format!("{name} #{nth} {says}"),
     );

@@ -1,8 +1,9 @@
 //! What the store says, read without the program.
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params_from_iter, types};
+use serde_json::Value;
 
-use crate::home::{HANG, Home};
+use crate::home::{Database, HANG, Home};
 
 /// A credential's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +110,60 @@ fn rows<T>(
     sql.prepare(query)?.query_map([], read)?.collect()
 }
 
+/// The rows of a database, as one look at it finds them, in a file's place: tables with the same columns.
+fn copied(database: &Database) -> rusqlite::Result<Connection> {
+    let ask = |sql: &str| {
+        let (good, said) = database.server.psql(&database.name, sql);
+        assert!(good, "{sql}: {said}");
+        said
+    };
+    let copy = Connection::open_in_memory()?;
+    let tables = ask("SELECT tablename FROM pg_tables WHERE schemaname = 'kubegrant'");
+    let each: Vec<String> = tables
+        .lines()
+        .map(|table| {
+            format!(
+                "SELECT json_build_array('{table}', (SELECT json_agg(column_name) FROM information_schema.columns
+                   WHERE table_schema = 'kubegrant' AND table_name = '{table}'), (SELECT json_agg(it) FROM
+                   kubegrant.{table} AS it))::jsonb"
+            )
+        })
+        .collect();
+    if each.is_empty() {
+        return Ok(copy);
+    }
+    for line in ask(&each.join(" UNION ALL ")).lines() {
+        let table: Value = serde_json::from_str(line).expect("JSON of the database");
+        let list = |at: usize| table[at].as_array().cloned().unwrap_or_default();
+        let columns: Vec<String> = list(1).iter().map(|it| format!("{it}")).collect();
+        let name = &table[0];
+        copy.execute_batch(&format!("CREATE TABLE {name} ({})", columns.join(", ")))?;
+        let places = vec!["?"; columns.len()].join(", ");
+        let mut insert = copy.prepare(&format!("INSERT INTO {name} VALUES ({places})"))?;
+        for row in list(2) {
+            let values =
+                list(1)
+                    .into_iter()
+                    .map(|column| match &row[column.as_str().expect("a name")] {
+                        Value::Null => types::Value::Null,
+                        Value::Number(number) => number.as_i64().expect("a whole number").into(),
+                        Value::String(text) => text.clone().into(),
+                        other => panic!("{name}: {other}"),
+                    });
+            insert.execute(params_from_iter(values))?;
+        }
+    }
+    Ok(copy)
+}
+
 impl Books {
-    /// Reads the store's file; an absent or empty one says nothing.
+    /// Reads the store; an absent or empty one says nothing.
     pub(crate) fn read(home: &Home) -> rusqlite::Result<Self> {
+        if let Some(database) = home.database() {
+            let sql = copied(database)?;
+            let tx = sql.unchecked_transaction()?;
+            return Self::of(&tx);
+        }
         let path = home.store();
         if std::fs::metadata(&path).map_or(0, |found| found.len()) == 0 {
             return Ok(Self::default());
@@ -122,9 +174,14 @@ impl Books {
         let check: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         assert_eq!(check, "ok", "the file is damaged");
         let tx = sql.unchecked_transaction()?;
-        let version: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
-            return Ok(Self::default()); // The file is there, and no table yet.
+        Self::of(&tx)
+    }
+
+    fn of(tx: &Connection) -> rusqlite::Result<Self> {
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
+        let is_there: bool = tx.query_row(tables, [], |row| row.get(0))?;
+        if !is_there {
+            return Ok(Self::default()); // The store is there, and no table yet.
         }
         Ok(Self {
             installation: tx
@@ -135,7 +192,7 @@ impl Books {
                 )
                 .unwrap_or_default(),
             users: rows(
-                &tx,
+                tx,
                 "SELECT id, name, role, active FROM users ORDER BY id",
                 |row| {
                     Ok(User {
@@ -147,7 +204,7 @@ impl Books {
                 },
             )?,
             clusters: rows(
-                &tx,
+                tx,
                 "SELECT id, name, owner, write_scope, held_back, manager, older_logins OR reach_owed, project, deleting_at IS NOT NULL,
                    coalesce((SELECT account FROM issuers WHERE issuers.cluster = clusters.id), '') FROM clusters
                  WHERE removed_at IS NULL ORDER BY id",
@@ -167,7 +224,7 @@ impl Books {
                 },
             )?,
             grants: rows(
-                &tx,
+                tx,
                 "SELECT cluster, user, level, ends_at, removed_at IS NOT NULL FROM grants
                  ORDER BY id",
                 |row| {
@@ -180,32 +237,32 @@ impl Books {
                     })
                 },
             )?,
-            bindings: bindings(&tx)?,
-            credentials: credentials(&tx)?,
+            bindings: bindings(tx)?,
+            credentials: credentials(tx)?,
             deliveries: rows(
-                &tx,
+                tx,
                 "SELECT id, credential FROM deliveries ORDER BY id",
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?,
-            projects: rows(&tx, "SELECT id, name FROM projects ORDER BY id", |row| {
+            projects: rows(tx, "SELECT id, name FROM projects ORDER BY id", |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?,
             members: rows(
-                &tx,
+                tx,
                 "SELECT project, user, role FROM project_members ORDER BY project, user",
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?,
             holders: rows(
-                &tx,
+                tx,
                 "SELECT credential, user, kept FROM holders ORDER BY credential, user",
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )?,
             blocks: rows(
-                &tx,
+                tx,
                 "SELECT cluster, user FROM blocks ORDER BY cluster, user",
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?,
-            audit: events(&tx)?,
+            audit: events(tx)?,
         })
     }
 
