@@ -24,6 +24,7 @@ pub(crate) mod file;
 mod fixture;
 pub(crate) mod grants;
 pub(crate) mod integrity;
+mod look;
 pub(crate) mod lookup;
 pub(crate) mod managers;
 pub(crate) mod meta;
@@ -44,6 +45,7 @@ pub(crate) mod users;
 pub(crate) use engine::{About, Held};
 pub(crate) use error::Error;
 use error::{damaged, named, why_unwritable};
+use look::Look;
 pub(crate) use schema::all_tables;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -80,17 +82,6 @@ pub(crate) struct Store {
     kept: RefCell<snapshots::Kept>,
     /// Whether reads see the same.
     look: Cell<Look>,
-}
-
-/// What a read sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// What stands there when it begins.
-    Own,
-    /// The same; those that follow see it too.
-    First,
-    /// What the one before it saw.
-    Same,
 }
 
 /// The version of the tables that this binary makes.
@@ -400,32 +391,6 @@ impl Store {
             self.look_again();
         }
         done
-    }
-
-    /// Has all that `work` reads seen in one look, which its first read begins; it ends with `work`, with a write,
-    /// and with a read that fails.
-    pub(crate) fn one_look<T>(&self, work: impl FnOnce() -> T) -> T {
-        struct Ends<'a>(&'a Store);
-        impl Drop for Ends<'_> {
-            fn drop(&mut self) {
-                self.0.look_again();
-                self.0.look.set(Look::Own);
-            }
-        }
-        if self.look.get() != Look::Own {
-            return work();
-        }
-        self.look.set(Look::First);
-        let _ends = Ends(self);
-        work()
-    }
-
-    /// Has the next read see what stands there then.
-    pub(crate) fn look_again(&self) {
-        if self.look.get() == Look::Same {
-            self.look.set(Look::First);
-            self.connection.end();
-        }
     }
 
     fn looking<'a>(&'a self, transaction: Transaction<'a>, is_watching: bool) -> ReadTxn<'a> {
