@@ -4,6 +4,7 @@ mod cut;
 mod known;
 mod lost;
 mod meanwhile;
+mod pooled;
 mod wrong;
 
 use std::io::{Read as _, Write as _};

@@ -76,6 +76,21 @@ fn free_port() -> Option<u16> {
     Some(listener.local_addr().ok()?.port())
 }
 
+/// Starts a program that is ended when this process ends, whatever that dies of.
+fn ended_with_us(program: &Command, arguments: &[&std::ffi::OsStr]) -> Option<std::process::Child> {
+    let script = "\"$@\" >/dev/null 2>&1 & child=$!; read -r _; kill -INT $child; wait $child";
+    Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()
+}
+
 impl Server {
     /// The server of this process; `None` where PostgreSQL is not at hand.
     pub fn get() -> Option<&'static Self> {
@@ -310,6 +325,50 @@ impl Server {
             assert!(good, "{said}");
         }
         name
+    }
+
+    /// A pooler before a database, which lends its few connections by transaction; gives the address through it, and
+    /// `None` where pgbouncer is not at hand. It ends when this process does.
+    pub fn pooled(&self, name: &str, connections: u32) -> Option<String> {
+        let program = Path::new("/usr/sbin/pgbouncer");
+        if !program.exists() {
+            let mut screen = std::io::stderr();
+            let skipped = "skipped: pgbouncer is not at hand (apt-get install pgbouncer)";
+            writeln!(screen, "{skipped}").expect("stderr takes a line");
+            return None;
+        }
+        let port = free_port()?;
+        let folder = self.folder.join(format!("pooler-{port}"));
+        fs::create_dir(&folder).ok()?;
+        let users = folder.join("users");
+        fs::write(&users, format!("\"{name}\" \"{PASSWORD}\"\n")).ok()?;
+        let settings = format!(
+            "[databases]\n{name} = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir = {}\nauth_type = plain\nauth_file = {}\npool_mode = transaction\n\
+             default_pool_size = {connections}\nquery_wait_timeout = 20\nlogfile = {}\n",
+            self.folder.display(),
+            self.port,
+            folder.display(),
+            users.display(),
+            folder.join("log").display(),
+        );
+        let file = folder.join("pgbouncer.ini");
+        fs::write(&file, settings).ok()?;
+        let chown = ["-R", "postgres:postgres"];
+        if rustix::process::geteuid().is_root() {
+            succeeds(Command::new("chown").args(chown).arg(&folder));
+        }
+        let mut child = ended_with_us(&as_server(program), &[file.as_os_str()])?;
+        std::mem::forget(child.stdin.take());
+        let started = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(started.elapsed() < HANG, "the pooler comes up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let folder = folder.display();
+        Some(format!(
+            "postgres://{name}:test%3Aonly@/{name}?host={folder}&port={port}"
+        ))
     }
 
     /// Makes a database what another one is, in place of whatever it was; whoever is connected to one of them is

@@ -4,9 +4,10 @@
 //! *session* would be lost, or left behind, behind a pooler that lends connections by transaction.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::connect;
 use super::wait::{silence, wait};
@@ -17,10 +18,17 @@ use crate::store::engine::{Error, Failure, Result};
 /// The locks of clusters: "kgnt" and one more.
 const LOCKS: i32 = super::WRITERS + 1;
 
+/// Begins the transaction that keeps locks.
+const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
+     SET LOCAL statement_timeout = '30s'";
+
 /// A connection that can hold locks; they are freed together when it is dropped.
 pub(crate) struct Held {
     client: Client,
     place: PathBuf,
+    /// Whether it holds one. Without one there is no transaction: behind a pooler it would take the place of somebody
+    /// for whom this one waits.
+    holds: AtomicBool,
 }
 
 impl std::fmt::Debug for Held {
@@ -33,14 +41,12 @@ impl Held {
     /// Connects; nothing is locked yet.
     pub(crate) fn connect(database: &Database) -> store::Result<Self> {
         let place = PathBuf::from(database.to_string());
-        let begin = "BEGIN READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
-             SET LOCAL statement_timeout = '30s';";
-        let begun = connect::client(database).and_then(|client| {
-            answered(client.batch_execute(begin))?;
-            Ok(client)
-        });
-        match begun {
-            Ok(client) => Ok(Self { client, place }),
+        match connect::client(database) {
+            Ok(client) => Ok(Self {
+                client,
+                place,
+                holds: AtomicBool::new(false),
+            }),
             Err(error) => Err(store::named(&place, error.into())),
         }
     }
@@ -50,10 +56,24 @@ impl Held {
         let hash = Sha256::digest(name.as_bytes());
         let key = hash.iter().take(4);
         let key = key.fold(0, |all: i32, byte| all << 8 | i32::from(*byte));
-        let sql = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({LOCKS}, {key})");
+        let lock = format!("SELECT pg_catalog.pg_try_advisory_xact_lock({LOCKS}, {key})::int");
+        let holds = self.holds.load(Ordering::Relaxed);
+        let sql = if holds {
+            lock
+        } else {
+            format!("{BEGIN}; {lock}")
+        };
         let asked = || -> Result<bool> {
-            let row = answered(self.client.query_typed_one(&sql, &[]))?;
-            Ok(row.try_get(0)?)
+            let answer = answered(self.client.simple_query(&sql))?;
+            let is_had = answer
+                .iter()
+                .any(|it| matches!(it, SimpleQueryMessage::Row(row) if row.get(0) == Some("1")));
+            if is_had {
+                self.holds.store(true, Ordering::Relaxed);
+            } else if !holds {
+                answered(self.client.batch_execute("ROLLBACK"))?;
+            }
+            Ok(is_had)
         };
         asked().map_err(|error| store::named(&self.place, error.into()))
     }
