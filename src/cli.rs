@@ -290,7 +290,12 @@ fn dispatch(
     let interrupt = env.interrupt.clone();
     let ask = passphrase_asker(&env, output);
     let config = Config::new(&env, cli.global.options())?;
-    let own = || Arc::new(App::for_one_command(&env, &config.store));
+    let own = || {
+        Arc::new(match cli.command {
+            Command::Serve(_) => App::new(&env, &config.store),
+            _ => App::for_one_command(&env, &config.store),
+        })
+    };
     let is_own = app.is_none();
     let app = app.map_or_else(own, Arc::clone);
     if config.store.is_insecure() {

@@ -445,9 +445,11 @@ impl Store {
             accepted: Cell::new(false),
             signers: RefCell::default(),
         };
-        let checked = self.checked.borrow_mut().before(tx.sql())?;
         // What this binary would vouch for is no longer all that is guarded there.
         self.at_path(schema::refuse_newer(tx.sql(), &self.path))?;
+        // What the role may not, it is told as with any other statement.
+        integrity::hold(tx.sql())?;
+        let checked = self.checked.borrow_mut().before(tx.sql())?;
         if !self.is_moving.get() {
             self.stays(&tx)?;
         }

@@ -106,6 +106,7 @@ impl HeldLocks {
         });
         if let Some(Ahead::Coming(coming)) = ahead
             && let Ok(Ok(held)) = coming.join()
+            && held.stands()
         {
             return Ok(held);
         }

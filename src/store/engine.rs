@@ -404,6 +404,12 @@ impl Shared<'_> {
         self.0.make_again(tables, version, notes)
     }
 
+    /// Keeps others from writing tables, and from putting triggers on them, until the transaction that writes ends:
+    /// what is asked of them from then on stays so.
+    pub(super) fn hold(self, tables: &[&str]) -> Result<()> {
+        self.0.hold(tables)
+    }
+
     /// What is there, and what should be.
     pub(super) fn shapes(self) -> Result<(Shape, Shape)> {
         self.0.shapes()

@@ -66,6 +66,17 @@ pub(super) fn notes() -> String {
     GUARDED.iter().map(Guarded::functions).collect()
 }
 
+/// Keeps others from writing what is guarded, and the digests of it, while this transaction writes. A file is written by
+/// one at a time.
+pub(super) fn hold(sql: &Connection) -> Result<()> {
+    let Some(shared) = sql.shared() else {
+        return Ok(());
+    };
+    let tables = GUARDED.iter().map(|guarded| guarded.table);
+    let tables: BTreeSet<&str> = tables.chain(digests::TABLES).collect();
+    Ok(shared.hold(&tables.into_iter().collect::<Vec<_>>())?)
+}
+
 /// Brings the digests up to what this transaction changed; gives the new state, `None` where
 /// nothing guarded changed.
 pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {

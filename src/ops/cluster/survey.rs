@@ -75,10 +75,13 @@ pub(super) async fn survey(
     let installation = find::installation(app)?;
     let others = without_manager(&seen.foreign, &installation);
     let backdoors = backdoor::backdoors(&others, &seen.roles, &inside.targets());
+    let managers: BTreeSet<&str> = others.iter().filter_map(other_manager).collect();
     for binding in others.iter().filter(|it| stands_inside(it)) {
         let is_dangerous = backdoors.iter().any(|it| it.binding == binding);
         let is_platforms = is_platforms(binding) && !is_dangerous;
-        let is_others = other_manager(binding).is_some() || is_other_renewer(binding, &seen.roles);
+        let renews = other_renewer(binding, &seen.roles);
+        let is_others = other_manager(binding).is_some()
+            || renews.is_some_and(|id| id != installation.as_str() && managers.contains(id));
         if !is_platforms && !is_others {
             survey.to_agree.push(format!(
                 "namespace '{NAMESPACE}' holds a binding of others: {} {}",
@@ -90,7 +93,6 @@ pub(super) async fn survey(
     survey
         .warnings
         .extend(through_us(&backdoors, &installation));
-    let managers: BTreeSet<&str> = others.iter().filter_map(other_manager).collect();
     survey.warnings.extend(managers.into_iter().map(|id| {
         format!(
             "installation '{}' of kubegrant is on this cluster too, and can become cluster-admin \
@@ -150,19 +152,19 @@ fn other_manager(binding: &Binding) -> Option<&str> {
     (stands_inside(binding) && is_role && is_one).then_some(id)
 }
 
-/// Whether a binding lets an account of another installation renew a kubeconfig: its Role mints tokens of
-/// accounts by name where the accounts of users stand, and gives nothing else.
-fn is_other_renewer(binding: &Binding, roles: &Roles) -> bool {
+/// The installation that a binding says to be of, which lets an account renew a kubeconfig: its Role mints tokens of
+/// accounts by name where the accounts of users stand, and gives nothing else; `None` if it is no such one.
+fn other_renewer<'a>(binding: &'a Binding, roles: &Roles) -> Option<&'a str> {
     let place = binding.namespace.as_deref();
-    let is_named = foreign::named_installation(&binding.name)
-        .is_some_and(|id| binding.name.starts_with(&format!("kubegrant:{id}:renew:")));
+    let id = foreign::named_installation(&binding.name)?;
     let is_account = |subject: &Subject| matches!(subject, Subject::Account { namespace, .. } if namespace == USERS_NAMESPACE);
     let rules = roles.rules(&binding.role, place).map(Vec::as_slice);
-    is_named
+    let is_one = binding.name.starts_with(&format!("kubegrant:{id}:renew:"))
         && place == Some(USERS_NAMESPACE)
         && binding.role == RoleRef::Namespaced(binding.name.clone())
         && matches!(binding.subjects.as_slice(), [subject] if is_account(subject))
-        && matches!(rules, Some([rule]) if mints_by_name(rule))
+        && matches!(rules, Some([rule]) if mints_by_name(rule));
+    is_one.then_some(id)
 }
 
 fn mints_by_name(rule: &Rule) -> bool {

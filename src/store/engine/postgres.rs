@@ -46,8 +46,10 @@ const SCHEMA: &str = "kubegrant";
 /// The lock of whoever writes: "kgnt", and nothing.
 const WRITERS: i32 = 0x6b67_6e74;
 
-/// Asks which transactions are over for this one.
-const SEEN: &str = "SELECT pg_catalog.pg_current_snapshot()::text";
+/// Asks which transactions are over for this one, and since when the server runs: behind a pooler it may become
+/// another one.
+const SEEN: &str = "SELECT pg_catalog.concat(pg_catalog.pg_current_snapshot(), ' ',
+     pg_catalog.pg_postmaster_start_time())";
 /// Asks which transaction this one is, and commits it.
 const COMMIT: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text; COMMIT";
 
@@ -85,7 +87,9 @@ pub(super) struct Postgres {
 /// Whether a statement only reads.
 fn is_look(sql: &str) -> bool {
     let sql = sql.trim_start();
-    sql.starts_with("SELECT") || sql.starts_with("WITH")
+    let writes = |word: &&str| sql.contains(word);
+    sql.starts_with("SELECT")
+        || (sql.starts_with("WITH") && !["INSERT", "UPDATE", "DELETE"].iter().any(writes))
 }
 
 /// What is given to a statement, as the library takes it.
@@ -176,7 +180,7 @@ impl Postgres {
             self.changes.set(self.changes.get() + 1);
             self.intact_at.set(None);
             self.seen.set(None);
-            self.last_seen.take();
+            self.last_seen.borrow_mut().forget();
             self.answers.take();
         }
         Ok(())
@@ -289,7 +293,7 @@ impl Postgres {
             Mode::Write => "30s",
         };
         let settings = [
-            ("search_path", "kubegrant, pg_catalog, pg_temp"),
+            ("search_path", "pg_catalog, kubegrant, pg_temp"),
             ("client_min_messages", "warning"),
             ("statement_timeout", "2min"),
             ("lock_timeout", "1min"),
@@ -319,6 +323,20 @@ impl Postgres {
         self.seen.set(seen.map(look));
         self.is_open.set(true);
         self.began_at.set(self.changes.get());
+        Ok(())
+    }
+
+    /// Keeps others from writing tables, and from putting triggers on them or on the log, until the transaction ends.
+    /// Whoever has a connection could else commit between what this transaction found right and what it closes over
+    /// (PostgreSQL's manual, 13.3.1: the mode conflicts with writing and with CREATE TRIGGER, not with reading).
+    pub(super) fn hold(&self, tables: &[&str]) -> Result<()> {
+        let tables = tables.join(", ");
+        // What is seen is asked again: somebody may have committed while this waited.
+        let seen = self.asked(&format!(
+            "LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE; LOCK TABLE audit IN ROW EXCLUSIVE MODE; {SEEN}"
+        ))?;
+        let look = |text: String| self.last_seen.borrow_mut().look(&text);
+        self.seen.set(seen.map(look));
         Ok(())
     }
 

@@ -15,6 +15,9 @@ use crate::domain::text::hex;
 use crate::store::Result;
 use crate::store::engine::{self, Connection, GIVEN_MAX, Question, Row, ToValue, places_from};
 
+/// Where they are.
+pub(super) const TABLES: [&str; 2] = ["row_digests", "group_digests"];
+
 /// What the state of a store begins with.
 const STATE: &[u8] = b"kubegrant state v2";
 /// What the digest of a group begins with.

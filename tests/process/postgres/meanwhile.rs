@@ -1,6 +1,8 @@
 //! What somebody changes in the database while a command waits for a cluster: it is found before anything is
 //! handed over, though the command has looked before, and has written since.
 
+use std::io::Write as _;
+
 use kubegrant_sandbox::{Action, Gate};
 
 use super::{PEOPLE, home, on, verified};
@@ -80,4 +82,51 @@ fn what_somebody_changes_while_a_command_waits_is_found_by_it() {
     assert!(found >= 12, "{found} of {tried}");
     Tally::of("changes by hand while a command waits", tried, wrong).end(6);
     verified(&home);
+}
+
+/// Ends the transaction of somebody who typed it.
+fn commit(mut psql: std::process::Child) {
+    let mut typed = psql.stdin.take().expect("it is piped");
+    writeln!(typed, "COMMIT;").expect("it listens");
+    drop(typed);
+    assert!(psql.wait().expect("it ends").success());
+}
+
+#[test]
+fn what_somebody_commits_while_a_change_is_written_is_not_closed_over() {
+    let Some((server, name, home)) = home() else {
+        return;
+    };
+    on(&home, &PEOPLE);
+    on(
+        &home,
+        &[
+            "project create one",
+            "project create two",
+            "project add-member bob --project one --role viewer",
+            "project add-member dave --project two --role viewer",
+        ],
+    );
+    // A digest is another one, and so would be that of its group, if it were closed anew. The row that the change
+    // writes is locked, or the digests are, so that it waits.
+    let other = "UPDATE kubegrant.row_digests SET digest = reverse(digest)
+        WHERE name = 'project_members' AND part = '2'";
+    for waits in [
+        "SELECT 1 FROM kubegrant.project_members WHERE project = 1 FOR UPDATE",
+        "SELECT 1 FROM kubegrant.row_digests FOR UPDATE",
+        "LOCK TABLE kubegrant.project_members",
+    ] {
+        let psql = server.transaction(&name, &format!("{other}; {waits}"));
+        let change = home.start("project set-role bob --project one --role editor");
+        home.wait_until("it waits", |_| {
+            let sql = "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+            server.psql(&name, sql).1.trim() == "t"
+        });
+        commit(psql);
+        let ran = change.finish();
+        assert_eq!(ran.code, 7, "{waits}: {ran}");
+        let (good, said) = server.psql(&name, other);
+        assert!(good, "{said}");
+        verified(&home);
+    }
 }

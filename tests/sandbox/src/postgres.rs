@@ -284,26 +284,44 @@ impl Server {
         Some(())
     }
 
-    /// Runs statements as the superuser; gives what they said, and whether all went well.
-    pub fn psql(&self, database: &str, sql: &str) -> (bool, String) {
+    fn client(&self, database: &str) -> Command {
         let programs = programs().expect("this server runs");
         // Debian's own `psql` looks for a version first, which takes three times as long.
-        let done = Command::new(programs.join("psql"))
+        let mut command = Command::new(programs.join("psql"));
+        command
             .env("PGPASSWORD", PASSWORD)
-            .args([
-                "-X",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-U",
-                "postgres",
-                "-d",
-                database,
-            ])
-            .arg("-h")
+            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .args(["-U", "postgres", "-d", database, "-h"])
             .arg(&self.folder)
-            .args(["-p", &self.port.to_string(), "-c", sql])
+            .args(["-p", &self.port.to_string()]);
+        command
+    }
+
+    /// Begins a transaction as the superuser, which ends when the given child is told so; gives it once the
+    /// statements are through.
+    pub fn transaction(&self, database: &str, sql: &str) -> std::process::Child {
+        use std::io::{BufRead as _, BufReader};
+        let mut child = self
+            .client(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql is there with the server");
+        let mut typed = child.stdin.as_ref().expect("it is piped");
+        writeln!(typed, "BEGIN; {sql};\n\\echo done").expect("it listens");
+        let said = BufReader::new(child.stdout.as_mut().expect("it is piped"));
+        let is_through = said
+            .lines()
+            .any(|line| line.is_ok_and(|line| line == "done"));
+        assert!(is_through, "{sql}");
+        child
+    }
+
+    /// Runs statements as the superuser; gives what they said, and whether all went well.
+    pub fn psql(&self, database: &str, sql: &str) -> (bool, String) {
+        let done = self
+            .client(database)
+            .args(["-c", sql])
             .output()
             .expect("psql is there with the server");
         let said = [done.stdout, done.stderr].concat();

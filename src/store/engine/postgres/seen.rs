@@ -4,11 +4,13 @@
 //! 9.26.8). Where one look differs from the last by nothing but our own transaction, all that was found to be
 //! right before is right still, but for what that transaction wrote.
 
-use sha2::{Digest, Sha256};
-
 /// Which transactions are over: all before `end`, but those that run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Snapshot {
+    /// When the server was started that says it.
+    server: String,
+    /// The first that is not over: one that runs, or `end`.
+    first: u64,
     /// The first number that no transaction had.
     end: u64,
     /// Those before it that are not over.
@@ -16,16 +18,22 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads `FIRST:END:RUNNING,RUNNING`.
+    /// Reads `FIRST:END:RUNNING,RUNNING SERVER`.
     fn read(text: &str) -> Option<Self> {
+        let (text, server) = text.split_once(' ')?;
         let mut parts = text.split(':');
-        let _first_running: u64 = parts.next()?.parse().ok()?;
+        let first = parts.next()?.parse().ok()?;
         let end = parts.next()?.parse().ok()?;
         let running = parts.next()?.split(',').filter(|it| !it.is_empty());
         let running = running
             .map(|it| it.parse().ok())
             .collect::<Option<Vec<u64>>>()?;
-        parts.next().is_none().then_some(Self { end, running })
+        parts.next().is_none().then(|| Self {
+            server: server.to_owned(),
+            first,
+            end,
+            running,
+        })
     }
 
     /// Whether nobody's transaction ended after `before`, but our own.
@@ -34,9 +42,15 @@ impl Snapshot {
         let Some(new) = self.end.checked_sub(before.end) else {
             return false;
         };
+        // A standby does not list who runs on its primary.
+        let first = before.first;
+        let is_listed =
+            first == before.end || before.running.contains(&first) || Some(first) == own;
         // More than can be known are not counted one by one.
         let known_max = self.running.len() + usize::from(own.is_some());
-        usize::try_from(new).is_ok_and(|new| new <= known_max)
+        self.server == before.server
+            && is_listed
+            && usize::try_from(new).is_ok_and(|new| new <= known_max)
             && (before.end..self.end).all(is_known)
             && before.running.iter().all(|id| is_known(*id))
     }
@@ -61,23 +75,22 @@ impl Seen {
             _ => false,
         };
         if !is_same {
-            self.number = digest(text);
+            self.number += 1;
         }
         self.snapshot = now;
         self.own = None;
         self.number
     }
 
+    /// Forgets what was seen: whatever is seen next is another state.
+    pub(super) fn forget(&mut self) {
+        self.snapshot = None;
+    }
+
     /// Takes in that our own transaction was committed.
     pub(super) fn committed(&mut self, own: Option<u64>) {
         self.own = own;
     }
-}
-
-fn digest(text: &str) -> i64 {
-    let hash = Sha256::digest(text.as_bytes());
-    let first = hash.iter().take(8);
-    first.fold(0, |all, byte| all << 8 | i64::from(*byte))
 }
 
 #[cfg(test)]
@@ -87,9 +100,9 @@ mod tests {
     /// Whether a look is the same as the one before it, but for our own transaction.
     fn is_same(before: &str, own: Option<u64>, now: &str) -> bool {
         let mut seen = Seen::default();
-        let first = seen.look(before);
+        let first = seen.look(&format!("{before} today"));
         seen.committed(own);
-        seen.look(now) == first
+        seen.look(&format!("{now} today")) == first
     }
 
     #[test]
@@ -110,6 +123,9 @@ mod tests {
             ("5:7:5,6", Some(7), "5:8:5", false),
             // Our own ran already when the look was taken.
             ("5:7:5", Some(5), "7:7:", true),
+            // On a standby, whose list is always empty.
+            ("726:728:", None, "728:728:", false),
+            ("726:728:", None, "726:728:", false),
             // Another database, which is behind.
             ("7:7:", Some(7), "6:6:", false),
             ("7:7:", Some(7), "8:18446744073709551615:", false),
@@ -123,9 +139,17 @@ mod tests {
     #[test]
     fn our_own_transaction_counts_once() {
         let mut seen = Seen::default();
-        let first = seen.look("7:7:");
+        let first = seen.look("7:7: today");
         seen.committed(Some(7));
-        assert_eq!(seen.look("8:8:"), first);
-        assert_ne!(seen.look("9:9:"), first);
+        assert_eq!(seen.look("8:8: today"), first);
+        assert_ne!(seen.look("9:9: today"), first);
+    }
+
+    #[test]
+    fn another_server_is_another_state() {
+        let mut seen = Seen::default();
+        let first = seen.look("7:7: today");
+        seen.committed(Some(7));
+        assert_ne!(seen.look("8:8: later"), first);
     }
 }
