@@ -76,6 +76,13 @@ fn free_port() -> Option<u16> {
     Some(listener.local_addr().ok()?.port())
 }
 
+/// Writes a file that is not there yet.
+fn write(path: &Path, text: &str) -> Option<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).open(path).ok()?;
+    file.write_all(text.as_bytes()).ok()
+}
+
 /// Starts a program that is ended when this process ends, whatever that dies of.
 fn ended_with_us(program: &Command, arguments: &[&std::ffi::OsStr]) -> Option<std::process::Child> {
     let script = "\"$@\" >/dev/null 2>&1 & child=$!; read -r _; kill -INT $child; wait $child";
@@ -117,9 +124,7 @@ impl Server {
         let data = folder.join("data");
         fs::create_dir(&data).ok()?;
         let password = folder.join("password");
-        let mut file = fs::OpenOptions::new();
-        let mut file = file.write(true).create_new(true).open(&password).ok()?;
-        file.write_all(PASSWORD.as_bytes()).ok()?;
+        write(&password, PASSWORD)?;
         let chown = ["-R", "postgres:postgres"];
         if rustix::process::geteuid().is_root()
             && !succeeds(Command::new("chown").args(chown).arg(&folder))
@@ -359,7 +364,7 @@ impl Server {
         let folder = self.folder.join(format!("pooler-{port}"));
         fs::create_dir(&folder).ok()?;
         let users = folder.join("users");
-        fs::write(&users, format!("\"{name}\" \"{PASSWORD}\"\n")).ok()?;
+        write(&users, &format!("\"{name}\" \"{PASSWORD}\"\n"))?;
         let settings = format!(
             "[databases]\n{name} = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir = {}\nauth_type = plain\nauth_file = {}\npool_mode = transaction\n\
@@ -371,7 +376,7 @@ impl Server {
             folder.join("log").display(),
         );
         let file = folder.join("pgbouncer.ini");
-        fs::write(&file, settings).ok()?;
+        write(&file, &settings)?;
         let chown = ["-R", "postgres:postgres"];
         if rustix::process::geteuid().is_root() {
             succeeds(Command::new("chown").args(chown).arg(&folder));
