@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::file::is_barred;
+use crate::domain::place::Place;
 use crate::store;
 
 pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
@@ -20,7 +21,17 @@ pub(super) fn store_kind(error: &store::Error) -> (Kind, String) {
             Kind::Unsafe,
             "name the store with `--store FILE`".to_owned(),
         ),
-        E::Busy { .. } => (Kind::State, "try again in a moment".to_owned()),
+        E::Busy { path } => {
+            let again = "try again in a moment";
+            let hint = if Place::is_address(&path.to_string_lossy()) {
+                format!(
+                    "{again}; who left a transaction open there, `SELECT * FROM pg_stat_activity` says"
+                )
+            } else {
+                again.to_owned()
+            };
+            (Kind::State, hint)
+        }
         E::Unwritable { .. } => (Kind::State, "is the disk full or read-only?".to_owned()),
         E::NoLocks { .. } => (
             Kind::State,
@@ -124,5 +135,19 @@ fn place_kind(error: &store::Error) -> (Kind, String) {
             "nothing was moved: throw the copy away, and report it".to_owned(),
         ),
         _ => (Kind::State, String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_keeps_a_database_busy_can_be_found() {
+        let busy = |path: &str| store_kind(&store::Error::Busy { path: path.into() });
+        let (kind, hint) = busy("postgres://alice@db.example.com/kubegrant");
+        assert_eq!(kind, Kind::State);
+        assert!(hint.contains("pg_stat_activity"), "{hint}");
+        assert_eq!(busy("/data/store.db").1, "try again in a moment");
     }
 }

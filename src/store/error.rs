@@ -49,7 +49,7 @@ pub(crate) enum Error {
         path: PathBuf,
     },
     /// Another process keeps the store busy.
-    #[error("the store at `{}` is busy: another kubegrant is writing", path.display())]
+    #[error("the store at `{}` is busy: somebody else is writing", path.display())]
     Busy {
         /// Which file.
         path: PathBuf,
