@@ -91,7 +91,7 @@ suite_postgres() {
     export KUBEGRANT_TEST_ENGINE=postgres
     KUBEGRANT_SYSCALLS=effects KUBEGRANT_SYSCALLS_STEP=${KUBEGRANT_SYSCALLS_STEP:-20} \
         process a_command_killed_before_any_system_call
-    KUBEGRANT_KILLS=${KUBEGRANT_KILLS:-100} KUBEGRANT_KILLS_AT=all process kill::
+    KUBEGRANT_KILLS=${KUBEGRANT_KILLS:-100} KUBEGRANT_KILLS_AT=all process a_command_killed_at_any_moment
     unset KUBEGRANT_TEST_ENGINE
 }
 
