@@ -22,7 +22,7 @@ use crate::workers::{Sums, share_out};
 const WORKERS: usize = 3;
 
 /// How much of the scenario is gone through in a database, where each world is a copy of it.
-const DATABASE: usize = 34;
+const DATABASE: usize = 10;
 
 /// Calls that change nothing which outlives the process: a kill before one of them and a kill
 /// before the next call leave the same world.
