@@ -22,7 +22,7 @@ use crate::domain::text;
 use crate::kubernetes::error::Error as ClusterError;
 use crate::output::Ended;
 use crate::secrets::SshKeyError;
-use crate::{config, ops, server, session};
+use crate::{config, ops, server, session, store};
 
 pub use kind::exit_codes;
 pub(crate) use kind::{EXIT_OK, Kind};
@@ -238,11 +238,8 @@ impl From<ops::Error> for Failure {
                 E::Store(inner) | E::Session(session::Error::Store(inner)) => store_kind(inner),
                 _ => (Kind::Unsafe, String::new()),
             },
-            E::EndedUnrecorded { .. } => (Kind::Pending, MAKE_ROOM.to_owned()),
-            E::Unrecorded { .. } => (
-                Kind::Pending,
-                "make room, then run `kubegrant reconcile`: it finds out what was done".to_owned(),
-            ),
+            E::EndedUnrecorded { source, .. } => (Kind::Pending, when_writable(source, AGAIN)),
+            E::Unrecorded { source, .. } => (Kind::Pending, when_writable(source, RECONCILE)),
             E::File(inner) => (file_kind(inner), file_hint(inner)),
             // As shells say it: not found, or found and not to be run.
             E::Child { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -306,8 +303,19 @@ fn left_behind(error: ops::Error) -> Failure {
 
 /// What helps where something is more than it says.
 const INSIST: &str = "insist with `--yes`";
-/// What helps where the store's disk is full.
-const MAKE_ROOM: &str = "make room on the disk, then run the same command again";
+
+/// What ends something that the cluster holds and the store does not.
+const AGAIN: &str = "run the same command again";
+const RECONCILE: &str = "run `kubegrant reconcile`: it finds out what was done";
+
+/// What helps where the store could not record something; `then` ends it.
+fn when_writable(error: &store::Error, then: &str) -> String {
+    match error {
+        store::Error::Full { .. } => format!("make room on the disk, then {then}"),
+        store::Error::Busy { .. } => format!("{}; {then}", store_kind(error).1),
+        _ => format!("once the store can be written, {then}"),
+    }
+}
 
 /// Who can do what an issuer cannot.
 fn by_an_admin(cluster: &ClusterName) -> String {

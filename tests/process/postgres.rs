@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use kubegrant_sandbox::postgres::Server;
 use kubegrant_sandbox::{Action, Gate};
 
-use crate::home::{Home, Ran};
+use crate::home::{Home, Ran, Started};
 use crate::proof::{Tally, full};
 use crate::serving::{key, port};
 
@@ -33,6 +33,32 @@ fn on(home: &Home, words: &[&str]) {
     for words in words {
         drop(home.call(words).success());
     }
+}
+
+/// Starts a first download for a new user with a level, and lets its nth request wait; `None` where it has fewer.
+fn waiting_download(home: &Home, user: &str, level: &str, nth: usize) -> Option<(Gate, Started)> {
+    on(
+        home,
+        &[
+            &format!("user add {user}"),
+            &format!("access grant {user} --cluster dev --level {level}"),
+        ],
+    );
+    home.sandbox.clear_requests();
+    let gate = Gate::shut();
+    home.fault_nth(nth, Action::Wait(gate.clone()));
+    let mut slow = home.start(&format!(
+        "kubeconfig download dev --user {user} --plain -f {user}.conf"
+    ));
+    home.wait_until("it waits, or has ended", |_| {
+        gate.waiting() > 0 || slow.has_ended()
+    });
+    home.sandbox.clear_faults();
+    if slow.has_ended() {
+        drop(slow.finish().success());
+        return None;
+    }
+    Some((gate, slow))
 }
 
 const PEOPLE: [&str; 4] = [

@@ -50,6 +50,9 @@ const WRITERS: i32 = 0x6b67_6e74;
 /// another one.
 const SEEN: &str = "SELECT pg_catalog.concat(pg_catalog.pg_current_snapshot(), ' ',
      pg_catalog.pg_postmaster_start_time())";
+/// How long somebody else's transaction is waited for that wrote what is guarded. A server's own cleaning gives way
+/// after a second (`deadlock_timeout`).
+const HELD_MAX: &str = "5s";
 /// Asks which transaction this one is, and commits it.
 const COMMIT: &str = "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text; COMMIT";
 
@@ -331,9 +334,11 @@ impl Postgres {
     /// (PostgreSQL's manual, 13.3.1: the mode conflicts with writing and with CREATE TRIGGER, not with reading).
     pub(super) fn hold(&self, tables: &[&str]) -> Result<()> {
         let tables = tables.join(", ");
-        // What is seen is asked again: somebody may have committed while this waited.
+        // What is seen is asked again: somebody may have committed while this waited. Ours wait for each other before
+        // this: whoever is waited for here is somebody with a transaction of their own, and no revocation waits long.
         let seen = self.asked(&format!(
-            "LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE; LOCK TABLE audit IN ROW EXCLUSIVE MODE; {SEEN}"
+            "SELECT pg_catalog.set_config('lock_timeout', '{HELD_MAX}', true);
+             LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE; LOCK TABLE audit IN ROW EXCLUSIVE MODE; {SEEN}"
         ))?;
         let look = |text: String| self.last_seen.borrow_mut().look(&text);
         self.seen.set(seen.map(look));

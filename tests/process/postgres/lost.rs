@@ -1,8 +1,6 @@
 //! The connection that keeps a cluster's lock is gone: what was not given yet is not given any more.
 
-use kubegrant_sandbox::{Action, Gate};
-
-use super::{PEOPLE, home, on, verified};
+use super::{PEOPLE, home, on, verified, waiting_download};
 use crate::proof::{Tally, full};
 
 /// Ends the connection that keeps a lock; the count of those that did.
@@ -20,27 +18,9 @@ fn whatever_is_asked_when_the_lock_is_lost_nothing_is_given_after_it() {
     let (mut wrong, mut refused, mut tried) = (Vec::new(), 0, 0);
     for nth in (1..).step_by(step) {
         let user = format!("u{nth}");
-        on(
-            &home,
-            &[
-                &format!("user add {user}"),
-                &format!("access grant {user} --cluster dev --level write"),
-            ],
-        );
-        home.sandbox.clear_requests();
-        let gate = Gate::shut();
-        home.fault_nth(nth, Action::Wait(gate.clone()));
-        let mut slow = home.start(&format!(
-            "kubeconfig download dev --user {user} --plain -f {user}.conf"
-        ));
-        home.wait_until("it waits, or has ended", |_| {
-            gate.waiting() > 0 || slow.has_ended()
-        });
-        home.sandbox.clear_faults();
-        if slow.has_ended() {
-            drop(slow.finish().success());
+        let Some((gate, slow)) = waiting_download(&home, &user, "write", nth) else {
             break;
-        }
+        };
         let (good, said) = server.psql(&name, CUT);
         assert!(good && said.trim() == "1", "one lock is held: {said}");
         let before = home.sandbox.requests().len();

@@ -3,9 +3,8 @@
 
 use std::io::Write as _;
 
-use kubegrant_sandbox::{Action, Gate};
-
-use super::{PEOPLE, home, on, verified};
+use super::{PEOPLE, home, on, verified, waiting_download};
+use crate::home::text;
 use crate::proof::{Tally, full};
 
 /// What somebody does by hand, and how it is undone.
@@ -40,33 +39,14 @@ fn what_somebody_changes_while_a_command_waits_is_found_by_it() {
     for (change, undo) in CHANGES {
         for nth in (1..).step_by(if full() { 1 } else { 5 }) {
             let user = format!("u{tried}");
-            on(
-                &home,
-                &[
-                    &format!("user add {user}"),
-                    &format!("access grant {user} --cluster dev --level read"),
-                ],
-            );
-            home.sandbox.clear_requests();
-            let gate = Gate::shut();
-            home.fault_nth(nth, Action::Wait(gate.clone()));
-            let mut slow = home.start(&format!(
-                "kubeconfig download dev --user {user} --plain -f {user}.conf"
-            ));
-            home.wait_until("it waits, or has ended", |_| {
-                gate.waiting() > 0 || slow.has_ended()
-            });
-            home.sandbox.clear_faults();
-            if slow.has_ended() {
-                drop(slow.finish().success());
-                tried += 1;
+            tried += 1;
+            let Some((gate, slow)) = waiting_download(&home, &user, "read", nth) else {
                 break;
-            }
+            };
             let (good, said) = server.psql(&name, &format!("{UNSEEN}; {change}"));
             assert!(good, "{said}");
             gate.open();
             let ran = slow.finish();
-            tried += 1;
             // What was given is only verified at the end: no more comes of it than was decided before.
             let is_given = home.sandbox.requests().len() < nth + VERIFYING;
             let is_found = ran.code == 7 && home.read(&format!("{user}.conf")).is_none();
@@ -129,4 +109,48 @@ fn what_somebody_commits_while_a_change_is_written_is_not_closed_over() {
         assert!(good, "{said}");
         verified(&home);
     }
+}
+
+#[test]
+fn a_transaction_that_somebody_left_open_keeps_nobodys_access_alive() {
+    let Some((server, name, home)) = home() else {
+        return;
+    };
+    on(&home, &PEOPLE);
+    on(
+        &home,
+        &[
+            "access grant bob --cluster dev --level read",
+            "kubeconfig download dev --user bob --plain -f bob.conf",
+        ],
+    );
+    let open = "UPDATE kubegrant.users SET email = email WHERE false";
+    let psql = server.transaction(&name, open);
+    let refused = home.call("user add erin");
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stderr.contains("pg_stat_activity"), "{refused}");
+    let ended = home.call("access revoke bob --cluster dev --yes");
+    assert_eq!(ended.code, 6, "{ended}");
+    for words in [
+        "no longer works on cluster 'dev'",
+        "could not be recorded",
+        "pg_stat_activity",
+    ] {
+        assert!(ended.stderr.contains(words), "{words}: {ended}");
+    }
+    let is_bobs = |it: &serde_json::Value| text(it, "/metadata/name").starts_with("bob-");
+    assert!(
+        !home.sandbox.objects().iter().any(is_bobs),
+        "his account is gone"
+    );
+    commit(psql);
+    on(
+        &home,
+        &[
+            "access revoke bob --cluster dev --yes",
+            "reconcile",
+            "status",
+        ],
+    );
+    verified(&home);
 }
