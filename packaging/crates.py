@@ -38,10 +38,10 @@ def crates():
 
 
 def texts(package):
-    """The licence files of a crate."""
+    """The licence files of a crate, and of the C sources that it brings."""
     folder = pathlib.Path(package["manifest_path"]).parent
     names = ("license", "licence", "copying", "unlicense", "notice", "copyright")
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    files = sorted(path for path in [*folder.iterdir(), *folder.glob("c_src/**/*")] if path.is_file())
     files = [path for path in files if path.name.lower().startswith(names) and path.suffix != ".rs"]
     return [path.read_text(encoding="utf-8", errors="replace").strip() for path in files]
 
@@ -54,7 +54,7 @@ def licences():
         name = f"{package['name']} {package['version']}"
         said = package["license"] or "see its file"
         print(f"{name}: {said}")
-        for text in texts(package):
+        for text in dict.fromkeys(texts(package)):
             by_text.setdefault(text, []).append(name)
     for text, names in sorted(by_text.items(), key=lambda it: it[1]):
         print("\n" + "=" * 78)
