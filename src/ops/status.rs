@@ -223,19 +223,18 @@ impl LookedAt<'_> {
         status: &mut Status,
         soon: Range<Timestamp>,
         concerns: impl Fn(UserId) -> bool,
-    ) -> store::Result<()> {
+    ) {
         let Self {
-            tx,
             cluster: found,
             snapshot,
             ..
         } = *self;
-        for grant in store::grants::list(tx)? {
-            let (Some(user), Some(at)) = (snapshot.people.users.get(&grant.user), grant.ends_at)
-            else {
+        let people = &snapshot.people.users;
+        for (user, grant) in snapshot.grants.iter() {
+            let (Some(user), Some(at)) = (people.get(user), grant.ends_at) else {
                 continue;
             };
-            if grant.cluster == found.id && concerns(user.id) && at > soon.start && at < soon.end {
+            if concerns(user.id) && at > soon.start && at < soon.end {
                 status.ending.push(Ending {
                     what: format!("the {} grant of '{}'", grant.level, user.name),
                     cluster: found.name.to_string(),
@@ -243,16 +242,11 @@ impl LookedAt<'_> {
                 });
             }
         }
-        for (cluster, user) in store::blocks::list(tx)? {
-            if let Some(user) = snapshot.people.users.get(&user)
-                && cluster == found.id
-                && concerns(user.id)
-            {
-                let blocked = (user.name.to_string(), found.name.to_string());
-                status.blocked.push(blocked);
-            }
+        let blocked = snapshot.blocks.iter().filter_map(|user| people.get(user));
+        for user in blocked.filter(|user| concerns(user.id)) {
+            let blocked = (user.name.to_string(), found.name.to_string());
+            status.blocked.push(blocked);
         }
-        Ok(())
     }
 }
 
@@ -368,7 +362,7 @@ pub(crate) fn status(session: &Session) -> Result<Status, Error> {
                     status.kept.push(kept.clone());
                 }
             }
-            looked_at.people(&mut status, now..soon, concerns)?;
+            looked_at.people(&mut status, now..soon, concerns);
             status.ended.extend(looked_at.lost(concerns)?);
             Ok::<_, Error>(())
         })?;

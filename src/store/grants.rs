@@ -31,16 +31,10 @@ pub(crate) fn find(tx: &ReadTxn<'_>, cluster: ClusterId, user: UserId) -> Result
     tx.first("grant", &sql, (cluster, user), grant)
 }
 
-/// Lists all grants that were not removed.
-pub(crate) fn list(tx: &ReadTxn<'_>) -> Result<Vec<Grant>> {
-    let sql = format!("SELECT {COLUMNS} FROM grants WHERE removed_at IS NULL");
-    tx.all("grant", &sql, [], grant)
-}
-
 /// Lists the grants on a cluster that were not removed.
 pub(crate) fn of_cluster(tx: &ReadTxn<'_>, cluster: ClusterId) -> Result<Vec<Grant>> {
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE cluster = ?1 AND removed_at IS NULL");
-    Ok(tx.sql().all(&sql, [cluster], grant)?)
+    tx.all("grant", &sql, [cluster], grant)
 }
 
 /// Puts a grant in the place of the one that is there, if any.

@@ -366,7 +366,7 @@ fn damage(statement: &str) -> String {
             clusters::list(tx)?;
             projects::list(tx)?;
             projects::roles(tx)?;
-            grants::list(tx)?;
+            grants::of_cluster(tx, cluster)?;
             bindings::list(tx)?;
             ssh_keys::list(tx, cluster)?;
             audit::list(tx, &audit::Filter::default()).map(drop)
