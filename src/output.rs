@@ -174,6 +174,11 @@ impl Output {
         }
     }
 
+    /// Whether programs read it, which get all that there is.
+    pub(crate) fn is_for_machines(&self) -> bool {
+        matches!(self.settings.format, Format::Json | Format::Yaml)
+    }
+
     /// Shows a list that may be long, as its rows come.
     pub(crate) fn rows<V>(&mut self) -> LongList<'_, V>
     where

@@ -112,11 +112,13 @@ pub(crate) fn doubt(session: &Session, doubt: Doubt) -> Result<Option<String>, E
     )))
 }
 
-/// Lists events. For organization owners and admins.
-pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<Entry>, Error> {
-    let (actor, journal) = find::reading(session, Action::AuditList)?;
-    find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
-    Ok(session.store()?.read(|tx| store::audit::list(tx, filter))?)
+/// Lists events, oldest first, one by one. For organization owners and admins.
+pub(crate) fn list<E: From<Error>>(
+    session: &Session,
+    filter: &Filter,
+    hand: impl FnMut(Entry) -> Result<(), E>,
+) -> Result<(), E> {
+    each(session, Action::AuditList, filter, hand)
 }
 
 /// Hands events over one by one, oldest first. For organization owners and admins.
@@ -124,6 +126,15 @@ pub(crate) fn export<E: From<Error>>(
     session: &Session,
     filter: &Filter,
     mut hand: impl FnMut(&Entry) -> Result<(), E>,
+) -> Result<(), E> {
+    each(session, Action::AuditExport, filter, |entry| hand(&entry))
+}
+
+fn each<E: From<Error>>(
+    session: &Session,
+    action: Action,
+    filter: &Filter,
+    mut hand: impl FnMut(Entry) -> Result<(), E>,
 ) -> Result<(), E> {
     /// The end of the work, whoever caused it.
     enum Stop<E> {
@@ -135,11 +146,11 @@ pub(crate) fn export<E: From<Error>>(
             Self::Store(error)
         }
     }
-    let (actor, journal) = find::reading(session, Action::AuditExport)?;
+    let (actor, journal) = find::reading(session, action)?;
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
     let store = session.store().map_err(Error::from)?;
     let done =
-        store.read(|tx| store::audit::each(tx, filter, |entry| hand(&entry).map_err(Stop::Hand)));
+        store.read(|tx| store::audit::each(tx, filter, |entry| hand(entry).map_err(Stop::Hand)));
     done.map_err(|stop| match stop {
         Stop::Store(error) => Error::from(error).into(),
         Stop::Hand(error) => error,

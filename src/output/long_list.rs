@@ -6,6 +6,8 @@ use super::{Ended, Format, Output, View, machine, sanitize};
 /// How many rows are shown at once. A shorter list is shown as every other; of a longer one the columns
 /// are as wide as its first rows need, and grow on the way.
 const AT_ONCE: usize = 4096;
+/// The same of rows that may take some megabytes each.
+const FEW_AT_ONCE: usize = 16;
 
 /// A list whose rows come one by one.
 pub(crate) struct LongList<'o, V>
@@ -14,6 +16,7 @@ where
 {
     output: &'o mut Output,
     waiting: Vec<V>,
+    at_once: usize,
     has_begun: bool,
     widths: Option<Vec<usize>>,
 }
@@ -26,16 +29,23 @@ where
         Self {
             output,
             waiting: Vec::new(),
+            at_once: AT_ONCE,
             has_begun: false,
             widths: None,
         }
+    }
+
+    /// Has fewer rows shown at once, where each is large.
+    pub(crate) fn few_at_once(mut self) -> Self {
+        self.at_once = FEW_AT_ONCE;
+        self
     }
 
     /// Takes the next row.
     pub(crate) fn push(&mut self, row: V) -> Result<(), Ended> {
         self.waiting.push(row);
         // The last rows come with the end.
-        if self.waiting.len() > AT_ONCE {
+        if self.waiting.len() > self.at_once {
             let last = self.waiting.pop();
             self.show()?;
             self.waiting.extend(last);

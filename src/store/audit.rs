@@ -162,9 +162,6 @@ pub(crate) fn append(
     Ok(seq)
 }
 
-/// At most so many rows are said in one event of an upgrade: some megabytes.
-const ROWS_OF_A_BASE: usize = 10_000;
-
 /// Records that the store was brought to another schema, the state it has since, and all of its rows as they stand: from
 /// here on the log says what changes, and who signs it. A log that has not begun begins with something else.
 pub(super) fn append_upgrade(sql: &Connection, detail: &str, state: &str) -> Result<()> {
@@ -172,7 +169,7 @@ pub(super) fn append_upgrade(sql: &Connection, detail: &str, state: &str) -> Res
         return Ok(());
     };
     let at = Timestamp::from_timestamp(sql.now()?, 0).unwrap_or_default();
-    for change in recorded::Rows::of_store(sql)?.into_base(ROWS_OF_A_BASE) {
+    for change in recorded::Rows::of_store(sql)?.into_base(recorded::AT_MOST) {
         seq = seq.next();
         let detail = match change.base {
             Some(Base { of, part }) if of > 1 => format!("{detail} ({part} of {of})"),
@@ -203,11 +200,7 @@ pub(super) fn append_upgrade(sql: &Connection, detail: &str, state: &str) -> Res
 /// Inserts the last event of a transaction with the state that the transaction leaves, and what it changed; `false` if
 /// the transaction has no event.
 pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
-    let change = match recorded::take(tx.sql())? {
-        // What somebody else changed no event says: this one says all that the log does not.
-        _ if tx.accepted.get() => Some(verify::untold(tx)?),
-        change => change,
-    };
+    let change = recorded::take(tx.sql())?;
     let Some(pending) = tx.pending.take() else {
         return if state.is_some() || change.is_some() {
             Err(Error::Silent)
@@ -219,9 +212,29 @@ pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
         Some(state) => state,
         None => integrity::state(tx.sql())?,
     };
+    if tx.accepted.get() {
+        // What somebody else changed no event says: these say all that the log does not.
+        insert_pieces(tx.sql(), pending, &state, verify::untold(tx)?)?;
+        return Ok(true);
+    }
     let change = change.as_ref().map(Change::to_text).transpose()?;
     pending.insert(tx.sql(), &state, change.as_deref())?;
     Ok(true)
+}
+
+/// Inserts an event that says much, as several: the first tells why.
+///
+/// Whoever signs them has the same key before and after them: what an owner accepts is not their own record.
+fn insert_pieces(sql: &Connection, first: Pending, state: &str, change: Change) -> Result<()> {
+    let mut next = first;
+    for (part, piece) in (1..).zip(change.into_pieces(recorded::AT_MOST)) {
+        if part > 1 {
+            next.event.detail = format!("part {part} of what was accepted");
+        }
+        next.prev = next.insert(sql, state, Some(&piece.to_text()?))?;
+        next.seq = next.seq.next();
+    }
+    Ok(())
 }
 
 /// The state that the last event before a transaction vouches for.
@@ -482,16 +495,6 @@ impl<E> From<engine::Error> for Failed<E> {
     fn from(error: engine::Error) -> Self {
         Self::Store(error.into())
     }
-}
-
-/// Lists entries, oldest first.
-pub(crate) fn list(tx: &ReadTxn<'_>, filter: &Filter) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    each(tx, filter, |entry| {
-        entries.push(entry);
-        Ok::<_, Error>(())
-    })?;
-    Ok(entries)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! **To record a column** of a later schema, add it to [`RECORDED`], and have the migration write an event with what it
 //! is in the rows that are there.
 
+mod pieces;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use self::tables::RECORDED;
 use super::engine::{self, Connection, ToValue, ValueRef};
 use super::{Error, Result, damaged};
 
+pub(super) use self::pieces::AT_MOST;
 pub(super) use self::tables::{Recorded, find};
 
 /// A row: its columns by their names.
@@ -425,25 +427,6 @@ impl Rows {
             }
         }
         Ok(differing)
-    }
-
-    /// All rows as changes of at most so many rows each: what a log is told that knows none. At least one.
-    pub(super) fn into_base(self, rows_max: usize) -> impl Iterator<Item = Change> {
-        let rows: usize = self.0.values().map(BTreeMap::len).sum();
-        let of = rows.div_ceil(rows_max).max(1);
-        let all = self.0.into_iter();
-        let mut all = all.flat_map(|(name, rows)| rows.into_values().map(move |row| (name, row)));
-        (1..=of).map(move |part| {
-            let mut change = Change {
-                base: Some(Base { of, part }),
-                ..Change::default()
-            };
-            for (name, text) in all.by_ref().take(rows_max) {
-                let rows = change.set.entry(name.to_owned()).or_default();
-                rows.push(row_of(&text));
-            }
-            change
-        })
     }
 }
 

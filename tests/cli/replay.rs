@@ -259,6 +259,37 @@ fn what_somebody_changed_is_said_by_who_accepts_it() {
     assert_eq!(told(&mut kg, None), rows(&kg));
 }
 
+/// Every command reads the last event as a whole: what is accepted may be much, and that event is short.
+#[test]
+fn what_is_accepted_of_many_rows_is_said_in_several_events() {
+    let mut kg = Home::new();
+    kg.write_sql(
+        "WITH RECURSIVE n(i) AS (VALUES (100) UNION ALL SELECT i + 1 FROM n WHERE i < 1299)
+         INSERT INTO users (id, name, role, created_at) SELECT i, 'user-' || i, 'developer', 5 FROM n",
+    );
+    kg.run("audit accept --reason imported --yes").success();
+    kg.run("audit verify").success();
+    assert_eq!(told(&mut kg, None), rows(&kg));
+    let said = kg
+        .run("audit list --action \"audit accept\" -o json")
+        .json();
+    let events = said.as_array().expect("a list").iter();
+    let details: Vec<&str> = events
+        .clone()
+        .filter(|it| !it["change"].is_null())
+        .map(|it| it["detail"].as_str().expect("words"))
+        .collect();
+    assert!(details[0].starts_with("imported: "), "{details:?}");
+    assert_eq!(details[1], "part 2 of what was accepted");
+    let users = |it: &Value| it["change"]["set"]["users"].as_array().map_or(0, Vec::len);
+    let users: Vec<usize> = events.map(users).filter(|users| *users > 0).collect();
+    assert_eq!(users.iter().sum::<usize>(), 1200);
+    assert!(users.len() == 2 && users[1] < 500, "{users:?}");
+    // It is a log like any other: the next event follows.
+    kg.run("user add carol").success();
+    kg.run("audit verify").success();
+}
+
 /// No secret is in it, sealed or not.
 #[test]
 fn no_secret_is_in_the_log() {

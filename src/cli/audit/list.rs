@@ -89,9 +89,17 @@ pub(super) fn when(text: &str) -> Result<When, String> {
 
 pub(crate) fn run(args: AuditListArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let filter = args.filter.filter(context.session.now());
-    let entries = ops::audit::list(context.session, &filter)?;
-    context
-        .output
-        .list(entries.into_iter().map(EntryView::from))?;
+    let shows_changes = context.output.is_for_machines();
+    let mut rows = context.output.rows::<EntryView>();
+    if shows_changes {
+        rows = rows.few_at_once();
+    }
+    ops::audit::list(context.session, &filter, |mut entry| {
+        if !shows_changes {
+            entry.change = None;
+        }
+        rows.push(EntryView::from(entry)).map_err(Failure::from)
+    })?;
+    rows.finish("No events match.")?;
     Ok(())
 }

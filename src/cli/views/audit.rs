@@ -83,7 +83,6 @@ impl View for Vec<EntryView> {
             .wide("REQUEST", |it| it.request)
             .wide("HASH", |it| &it.hash)
             .named(|it| format!("event/{}", it.seq))
-            .empty("No events match.")
     }
 }
 

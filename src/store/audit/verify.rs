@@ -318,7 +318,10 @@ impl Walk {
         let touched = [of_users(&change.removed), of_users(&change.set)].concat();
         self.rows.apply(change)?;
         for id in &touched {
-            if let Some((name, _)) = self.users.remove(id) {
+            // The name may be another's already, where one change is said in several events.
+            if let Some((name, _)) = self.users.remove(id)
+                && self.numbers.get(&name) == Some(id)
+            {
                 self.numbers.remove(&name);
             }
         }

@@ -1,5 +1,6 @@
 //! What is recorded, and that it makes the rows again.
 
+use super::pieces::AtMost;
 use super::*;
 use crate::store::schema;
 
@@ -107,9 +108,10 @@ fn what_is_said_makes_one_of_the_other() {
         rows(&[node]),
     ];
     for from in &states {
-        for most in [1, 2, 100] {
+        for (rows, of_last) in [(1, 1), (2, 1), (1, 2), (100, 100)] {
             let mut made = Rows::default();
-            let base: Vec<Change> = from.clone().into_base(most).collect();
+            let base = from.clone().into_base(AtMost { rows, of_last });
+            let base: Vec<Change> = base.collect();
             assert!(!base.is_empty());
             for change in base {
                 let text = change.to_text().expect("text");
