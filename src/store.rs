@@ -455,11 +455,15 @@ impl Store {
         }
         let value = work(&tx)?;
         let sealed = integrity::seal(&tx).and_then(|state| audit::finish(&tx, state));
-        let recorded = self.at_path(sealed)?;
+        let finished = self.at_path(sealed)?;
         let committed = tx.read.transaction.commit();
         committed.map_err(|error| named(&self.path, error.into()))?;
-        self.checked.borrow_mut().go_on(&self.connection, checked);
-        self.recorded.fetch_or(recorded, Ordering::Relaxed);
+        let (began, sql) = (checked.version(), &self.connection);
+        self.checked.borrow_mut().go_on(sql, checked);
+        let mut kept = self.kept.borrow_mut();
+        kept.go_on(began, sql, &finished.changed);
+        self.recorded
+            .fetch_or(finished.has_event, Ordering::Relaxed);
         Ok(value)
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use self::fields::{Fields, stored_hash, stored_signature};
 use super::columns::{Time, of_row, time};
 use super::engine::{self, Connection, Row, ToValue};
-use super::recorded::{self, Base, Change};
+use super::recorded::{self, Base, Change, Tables};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
@@ -197,16 +197,31 @@ pub(super) fn append_upgrade(sql: &Connection, detail: &str, state: &str) -> Res
     Ok(())
 }
 
-/// Inserts the last event of a transaction with the state that the transaction leaves, and what it changed; `false` if
-/// the transaction has no event.
-pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
+/// What a transaction recorded.
+pub(super) struct Finished {
+    /// Whether it has an event.
+    pub(super) has_event: bool,
+    /// The tables whose recorded rows it changed.
+    pub(super) changed: Tables,
+}
+
+/// Inserts the last event of a transaction with the state that the transaction leaves, and what it changed.
+pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<Finished> {
     let change = recorded::take(tx.sql())?;
+    let changed = change.as_ref().map(Change::tables).unwrap_or_default();
     let Some(pending) = tx.pending.take() else {
         return if state.is_some() || change.is_some() {
             Err(Error::Silent)
         } else {
-            Ok(false)
+            Ok(Finished {
+                has_event: false,
+                changed,
+            })
         };
+    };
+    let finished = Finished {
+        has_event: true,
+        changed,
     };
     let state = match state.or_else(|| pending.state.clone()) {
         Some(state) => state,
@@ -215,11 +230,11 @@ pub(super) fn finish(tx: &WriteTxn<'_>, state: Option<String>) -> Result<bool> {
     if tx.accepted.get() {
         // What somebody else changed no event says: these say all that the log does not.
         insert_pieces(tx.sql(), pending, &state, verify::untold(tx)?)?;
-        return Ok(true);
+        return Ok(finished);
     }
     let change = change.as_ref().map(Change::to_text).transpose()?;
     pending.insert(tx.sql(), &state, change.as_deref())?;
-    Ok(true)
+    Ok(finished)
 }
 
 /// Inserts an event that says much, as several: the first tells why.

@@ -219,6 +219,11 @@ impl Intact {
         Ok(())
     }
 
+    /// The version of the store that it is about.
+    pub(super) fn version(&self) -> Version {
+        self.at
+    }
+
     /// What was found to be right when a transaction of ours begins.
     pub(super) fn before(&mut self, sql: &Connection) -> Result<Self> {
         self.refresh(sql)?;

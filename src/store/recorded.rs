@@ -247,12 +247,21 @@ impl Change {
         self.base.is_none() && self.removed.is_empty() && self.set.is_empty()
     }
 
+    /// The tables that it is about.
+    pub(super) fn tables(&self) -> Tables {
+        let all = [&self.removed, &self.set].into_iter().flatten();
+        all.map(|(table, _)| table.clone()).collect()
+    }
+
     /// Its text.
     pub(super) fn to_text(&self) -> Result<String> {
         let text = serde_json::to_string(self);
         text.map_err(|error| damaged("change")(error.to_string()))
     }
 }
+
+/// Names of tables.
+pub(super) type Tables = BTreeSet<String>;
 
 /// Which columns of a row changed; all where nothing says which.
 type Columns = Option<BTreeSet<usize>>;

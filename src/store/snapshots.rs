@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::engine::Connection;
+use super::recorded::Tables;
 use super::{
     ReadTxn, Result, bindings, blocks, clusters, credentials, damaged, grants, integrity, managers,
     meta, projects, sealed, users,
@@ -14,43 +16,93 @@ use crate::domain::credential::{Credential, Subject};
 use crate::domain::people::{Named, People};
 use crate::domain::project::ProjectId;
 use crate::domain::snapshot::ClusterSnapshot;
-use crate::domain::user::UserId;
+use crate::domain::user::{User, UserId};
 
-/// The rows of clusters that were read, until something changes: a command looks at the same ones several
-/// times.
+/// The rows that were read and of which there may be many, until somebody else changes anything, or this connection
+/// their tables: a command looks at the same ones several times.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     at: integrity::Version,
-    clusters: BTreeMap<ClusterId, Rows>,
+    credentials: BTreeMap<ClusterId, Arc<Vec<Credential>>>,
+    grants: BTreeMap<ClusterId, Arc<BTreeMap<UserId, Grant>>>,
+    users: BTreeMap<UserId, User>,
 }
 
-/// The rows of a cluster of which there may be many.
-#[derive(Debug, Clone)]
-struct Rows {
-    credentials: Arc<Vec<Credential>>,
-    grants: Arc<BTreeMap<UserId, Grant>>,
+impl Kept {
+    /// Forgets everything if anything changed.
+    fn refresh(&mut self, tx: &ReadTxn<'_>) -> Result<()> {
+        let now = tx.sql().version()?;
+        if self.at != now {
+            *self = Self {
+                at: now,
+                ..Self::default()
+            };
+        }
+        Ok(())
+    }
+
+    /// Forgets what a transaction of this connection changed, which began at a version and is committed. What was read
+    /// in the midst of it is of tables that it changed, or as it is. Each kind is read from the tables that are named.
+    pub(super) fn go_on(&mut self, began: integrity::Version, sql: &Connection, changed: &Tables) {
+        if self.at.0 != began.0 {
+            return;
+        }
+        // What others commit from now on is a change by others.
+        self.at = (began.0, sql.changes());
+        let is_changed = |tables: &[&str]| tables.iter().any(|table| changed.contains(*table));
+        if is_changed(&["credentials", "users", "projects"]) {
+            self.credentials.clear();
+        }
+        if is_changed(&["grants"]) {
+            self.grants.clear();
+        }
+        if is_changed(&["users", "servers", "oidc_links"]) {
+            self.users.clear();
+        }
+    }
 }
 
-/// Reads the rows of a cluster of which there may be many, or has them still.
-fn rows(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Rows> {
-    let now = tx.sql().version()?;
+/// The users of some numbers, whose records are checked; `read` gives those that are not kept.
+pub(super) fn users_of(
+    tx: &ReadTxn<'_>,
+    ids: &BTreeSet<UserId>,
+    read: impl FnOnce(&BTreeSet<UserId>) -> Result<Vec<User>>,
+) -> Result<BTreeMap<UserId, User>> {
     let mut kept = tx.kept.borrow_mut();
-    if kept.at != now {
-        *kept = Kept {
-            at: now,
-            clusters: BTreeMap::new(),
-        };
+    kept.refresh(tx)?;
+    let is_missing = |id: &&UserId| !kept.users.contains_key(id);
+    let missing: BTreeSet<UserId> = ids.iter().filter(is_missing).copied().collect();
+    if !missing.is_empty() {
+        let read = read(&missing)?.into_iter();
+        kept.users.extend(read.map(|user| (user.id, user)));
     }
-    if let Some(rows) = kept.clusters.get(&id) {
-        return Ok(rows.clone());
+    let theirs = ids.iter().filter_map(|id| kept.users.get(id));
+    Ok(theirs.map(|user| (user.id, user.clone())).collect())
+}
+
+/// The versions on a cluster that are not over, read or kept.
+fn credentials_of(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Arc<Vec<Credential>>> {
+    let mut kept = tx.kept.borrow_mut();
+    kept.refresh(tx)?;
+    if let Some(found) = kept.credentials.get(&id) {
+        return Ok(Arc::clone(found));
     }
-    let grants = grants::of_cluster(tx, id)?.into_iter();
-    let rows = Rows {
-        credentials: Arc::new(credentials::unfinished(tx, id)?),
-        grants: Arc::new(grants.map(|grant| (grant.user, grant)).collect()),
-    };
-    kept.clusters.insert(id, rows.clone());
-    Ok(rows)
+    let read = Arc::new(credentials::unfinished(tx, id)?);
+    kept.credentials.insert(id, Arc::clone(&read));
+    Ok(read)
+}
+
+/// The grants on a cluster, read or kept.
+fn grants_of(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Arc<BTreeMap<UserId, Grant>>> {
+    let mut kept = tx.kept.borrow_mut();
+    kept.refresh(tx)?;
+    if let Some(found) = kept.grants.get(&id) {
+        return Ok(Arc::clone(found));
+    }
+    let read = grants::of_cluster(tx, id)?.into_iter();
+    let read = Arc::new(read.map(|grant| (grant.user, grant)).collect());
+    kept.grants.insert(id, Arc::clone(&read));
+    Ok(read)
 }
 
 /// Whom a change concerns, beside the owners and admins.
@@ -178,10 +230,7 @@ fn the_cluster(tx: &ReadTxn<'_>, id: ClusterId) -> Result<Cluster> {
 /// The rows of one cluster, with nobody's record yet.
 fn without_numbers(tx: &ReadTxn<'_>, cluster: Cluster) -> Result<ClusterSnapshot> {
     let id = cluster.id;
-    let Rows {
-        credentials,
-        grants,
-    } = rows(tx, id)?;
+    let credentials = credentials_of(tx, id)?;
     let mut holders = BTreeMap::new();
     let is_shared = |subject| matches!(subject, Subject::Shared { .. });
     for shared in credentials.iter().filter(|it| is_shared(it.subject)) {
@@ -190,7 +239,7 @@ fn without_numbers(tx: &ReadTxn<'_>, cluster: Cluster) -> Result<ClusterSnapshot
     Ok(ClusterSnapshot {
         installation: meta::installation(tx)?,
         people: Arc::default(),
-        grants,
+        grants: grants_of(tx, id)?,
         blocks: blocks::of_cluster(tx, id)?,
         credentials,
         holders,

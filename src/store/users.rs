@@ -6,7 +6,7 @@ use super::engine::{self, Row, ToValue};
 
 use super::columns::{Json, Time, misfit, time};
 use super::integrity::{self, Scope};
-use super::{Error, ReadTxn, Result, WriteTxn};
+use super::{Error, ReadTxn, Result, WriteTxn, snapshots};
 use crate::domain::Timestamp;
 use crate::domain::effect::NewUser;
 use crate::domain::name::UserRef;
@@ -136,26 +136,27 @@ const MANY: usize = 1_000;
 /// The users of some numbers.
 pub(crate) fn get_each(tx: &ReadTxn<'_>, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, User>> {
     integrity::check_each(tx, ids.iter().map(|id| Scope::User(*id)))?;
+    snapshots::users_of(tx, ids, |ids| read_each(tx, ids))
+}
+
+fn read_each(tx: &ReadTxn<'_>, ids: &BTreeSet<UserId>) -> Result<Vec<User>> {
     if ids.len() > MANY {
-        let all = list_unchecked(tx)?.into_iter();
-        let theirs = all.filter(|user| ids.contains(&user.id));
-        return Ok(theirs.map(|user| (user.id, user)).collect());
+        let mut all = list_unchecked(tx)?;
+        all.retain(|user| ids.contains(&user.id));
+        return Ok(all);
     }
-    let mut found = BTreeMap::new();
+    let mut found = Vec::with_capacity(ids.len());
     if tx.sql().is_remote() {
         let ids: Vec<UserId> = ids.iter().copied().collect();
         for ids in ids.chunks(engine::GIVEN_MAX) {
             let places = engine::places(ids.len());
             let sql = format!("SELECT {COLUMNS} FROM users WHERE id IN ({places})");
-            let users = tx.all("user", &sql, ids.to_vec(), user)?;
-            found.extend(users.into_iter().map(|user| (user.id, user)));
+            found.extend(tx.all("user", &sql, ids.to_vec(), user)?);
         }
         return Ok(found);
     }
     for id in ids {
-        if let Some(user) = find_where(tx, "id", *id)? {
-            found.insert(user.id, user);
-        }
+        found.extend(find_where(tx, "id", *id)?);
     }
     Ok(found)
 }
