@@ -166,6 +166,9 @@ def large(folder):
         ("access list --user user-00044", 20, 50, None),
         ("access list", 5, 2000, 60),
         ("access list -o json", 5, 2000, 60),
+        ("status", 3, 10_000, 200),
+        ("team list", 3, 4000, 60),
+        ("audit list", 5, 500, 60),
     ):
         report(f"`{line}`", [home.run(line) for _ in range(runs)], limit, memory)
     added = [home.run(f"user add more-{n}") for n in range(20)]
