@@ -345,6 +345,12 @@ impl Session {
         self.action.set(Some(action));
     }
 
+    /// Has a signal end this run at once, which changes nothing and asks nothing any more: it may be long, and looks
+    /// at nothing but the store.
+    pub(crate) fn end_at_once(&self) {
+        self.workspace.env.interrupt.end_at_once();
+    }
+
     /// What this run is about, once it is known.
     pub(crate) fn action(&self) -> Option<Action> {
         self.action.get()

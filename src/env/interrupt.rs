@@ -57,6 +57,22 @@ impl Interrupt {
         }
     }
 
+    /// Has the first signal end the process at once, too: for a run that changes nothing and asks nothing any more.
+    pub fn end_at_once(&self) {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        if !self.is_real {
+            return;
+        }
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
+            let is_asked = Arc::new(AtomicBool::new(true));
+            // Where it cannot be set, the second signal ends the process.
+            handlers.extend(signal_hook::flag::register_conditional_shutdown(
+                signal, code, is_asked,
+            ));
+        }
+    }
+
     /// Stops listening until the hold is dropped: Ctrl-C belongs to the command that runs, and
     /// does not end us.
     pub fn hold(&self) -> Hold {

@@ -148,6 +148,9 @@ fn each<E: From<Error>>(
     }
     let (actor, journal) = find::reading(session, action)?;
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
+    if action == Action::AuditList {
+        session.end_at_once();
+    }
     let store = session.store().map_err(Error::from)?;
     let done =
         store.read(|tx| store::audit::each(tx, filter, |entry| hand(entry).map_err(Stop::Hand)));
@@ -249,6 +252,7 @@ pub(crate) struct Replayed {
 /// Tells from the log alone how the rows stood that decide something. For organization owners and admins.
 pub(crate) fn replay(session: &Session, until: Until) -> Result<Replayed, Error> {
     let (actor, journal) = find::reading(session, Action::AuditReplay)?;
+    session.end_at_once();
     find::may(session, &actor, &journal, OrganizationAction::ReadAudit)?;
     let store = session.store()?;
     let told = store.read(|tx| store::audit::verify::told(tx, until))?;

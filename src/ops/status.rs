@@ -284,6 +284,7 @@ pub(super) fn elsewhere(app: &App, actor: &Principal) -> Result<Vec<Pending>, Er
 /// Says how things stand on the clusters that the actor manages, and what concerns them on others.
 pub(crate) fn status(session: &Session) -> Result<Status, Error> {
     let actor = find::principal(session, Action::Status)?;
+    session.end_at_once();
     let now = session.now();
     let soon = now + TimeDelta::days(SOON_DAYS);
     let mut status = Status::default();

@@ -1,5 +1,6 @@
 //! The real binary from outside: streams, exit codes, signals, modes, terminals.
 
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -102,6 +103,34 @@ fn ctrl_c_in_the_middle_leaves_something_pending_that_reconcile_finishes() {
 #[test]
 fn a_termination_is_an_interruption() {
     interrupted(Signal::TERM);
+}
+
+/// What only looks at the store has nothing to tell of what it began, and may be stuck with whoever reads it.
+#[test]
+fn a_long_look_ends_at_the_first_signal() {
+    let home = Home::with_people();
+    for number in 0..80 {
+        drop(home.call(&format!("user add user-{number}")).success());
+    }
+    let look = "audit list -o json";
+    let whole = home.run(look).success().stdout.len();
+    assert!(whole > 80_000, "a pipe holds all of it: {whole}");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut child = home.command(look).spawn().expect("the binary starts");
+        // It is under way, and nobody reads the rest.
+        let mut first = [0];
+        let answer = child.stdout.as_mut().expect("a pipe");
+        answer.read_exact(&mut first).expect("a byte");
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+        let mut ended = || child.try_wait().expect("it is our child");
+        let mut left = None;
+        home.wait_until("its end", |_| {
+            left = ended();
+            left.is_some()
+        });
+        assert_eq!(left.and_then(|it| it.code()), Some(code));
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::ops;
 pub(crate) struct AuditVerifyArgs {}
 
 pub(crate) fn run(_args: &AuditVerifyArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    context.session.end_at_once();
     let report = ops::audit::verify(context.session)?;
     context.output.show(&VerdictView::from(&report))?;
     if report.is_good() {

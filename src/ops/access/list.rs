@@ -90,6 +90,7 @@ pub(crate) fn list<E: From<Error>>(
     mut hand: impl FnMut(AccessLine) -> Result<(), E>,
 ) -> Result<(), E> {
     let (actor, journal) = find::acting(session, Action::AccessList)?;
+    session.end_at_once();
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::See)?;
     }

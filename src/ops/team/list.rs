@@ -75,6 +75,7 @@ pub(crate) struct Filter {
 /// Lists the latest version of everybody on every cluster. For owners and admins.
 pub(crate) fn list(session: &Session, filter: &Filter) -> Result<Vec<TeamLine>, Error> {
     let (actor, journal) = find::acting(session, Action::TeamList)?;
+    session.end_at_once();
     if let Some(name) = &filter.cluster {
         find::cluster(session, &actor, &journal, name, ClusterAction::TeamList)?;
     }
