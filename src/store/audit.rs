@@ -12,24 +12,23 @@
 //! A chain alone does not notice that its end is missing, or that all of it was written anew: for
 //! that a [`Head`] is kept where whoever can write the store cannot, and compared ([`against`]).
 
+mod entries;
 mod fields;
 pub(crate) mod verify;
-
-use std::ops::ControlFlow;
 
 use std::sync::Arc;
 
 use self::fields::{Fields, stored_hash, stored_signature};
-use super::columns::{Time, of_row, time};
 use super::engine::{self, Connection, Row, ToValue};
 use super::recorded::{self, Base, Change, Tables};
 use super::{Error, ReadTxn, Result, WriteTxn, integrity, meta};
 use crate::domain::Timestamp;
 use crate::domain::action::Action;
-use crate::domain::audit::{Entry, Event, EventSeq, Head, Phase};
+use crate::domain::audit::{Event, EventSeq, Head, Phase};
 use crate::domain::user::UserId;
 use crate::secrets::{Signer, Verifier};
 
+pub(crate) use entries::{Filter, each};
 pub(crate) use verify::{Verdict, verify};
 
 const GENESIS: &str = "kubegrant audit v1";
@@ -410,107 +409,11 @@ pub(crate) fn holds(tx: &ReadTxn<'_>, head: &Head) -> Result<bool> {
     Ok(tx.sql().exists(query, (head.seq, &head.hash))?)
 }
 
-/// What to list.
-#[derive(Debug, Default)]
-pub(crate) struct Filter {
-    /// About this user, or by this user.
-    pub(crate) user: Option<String>,
-    /// About this cluster.
-    pub(crate) cluster: Option<String>,
-    /// Actions that begin with this.
-    pub(crate) action: Option<String>,
-    /// Not before.
-    pub(crate) since: Option<Timestamp>,
-    /// Before.
-    pub(crate) until: Option<Timestamp>,
-    /// At most so many, the newest.
-    pub(crate) limit: Option<u32>,
-    /// From this event on.
-    pub(crate) since_seq: Option<EventSeq>,
-}
-
 const COLUMNS: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
      prev, hash, state, signer, change, signature";
 /// The same of a store in which nothing was signed yet.
 const COLUMNS_12: &str = "seq, at, actor, acting_as, action, phase, cluster, user, detail, request, \
      prev, hash, state, NULL, NULL, NULL";
-
-fn entry(row: &Row<'_>) -> engine::Result<Entry> {
-    Ok(Entry {
-        seq: row.get(0)?,
-        at: time(row, 1)?,
-        actor: row.get(2)?,
-        acting_as: row.get(3)?,
-        action: row.get(4)?,
-        phase: row.get(5)?,
-        cluster: row.get(6)?,
-        user: row.get(7)?,
-        detail: row.get(8)?,
-        request: row.get(9)?,
-        prev: row.get(10)?,
-        hash: row.get(11)?,
-        state: row.get(12)?,
-        signer: row.get(13)?,
-        change: row.get(14)?,
-        signature: row.get(15)?,
-    })
-}
-
-/// Hands entries over one by one, oldest first.
-pub(crate) fn each<E: From<Error>>(
-    tx: &ReadTxn<'_>,
-    filter: &Filter,
-    mut hand: impl FnMut(Entry) -> std::result::Result<(), E>,
-) -> std::result::Result<(), E> {
-    let chosen = format!(
-        "SELECT {COLUMNS} FROM audit
-         WHERE (CAST(?1 AS TEXT) IS NULL OR user = ?1 OR actor = ?1 OR acting_as = ?1)
-           AND (CAST(?2 AS TEXT) IS NULL OR cluster = ?2)
-           AND (CAST(?3 AS TEXT) IS NULL OR action = ?3
-             OR lower(action) LIKE lower(?3) || ' %' ESCAPE '\\')
-           AND (CAST(?4 AS BIGINT) IS NULL OR at >= ?4) AND (CAST(?5 AS BIGINT) IS NULL OR at < ?5)
-           AND (CAST(?7 AS BIGINT) IS NULL OR seq >= ?7)"
-    );
-    // Only the newest few must be turned round; all others come in their order.
-    let sql = if filter.limit.is_some() {
-        format!("SELECT * FROM ({chosen} ORDER BY seq DESC LIMIT ?6) AS newest ORDER BY seq")
-    } else {
-        format!("{chosen} ORDER BY seq LIMIT ?6")
-    };
-    let given = (
-        &filter.user,
-        &filter.cluster,
-        &filter.action,
-        filter.since.map(Time),
-        filter.until.map(Time),
-        filter.limit.map_or(i64::MAX, i64::from),
-        filter.since_seq,
-    );
-    tx.sql()
-        .each(&sql, given, |row| {
-            let entry = entry(row).map_err(|error| Failed::Store(of_row("event", error)));
-            hand(entry?).map_err(Failed::Hand)?;
-            Ok(ControlFlow::Continue(()))
-        })
-        .map_err(|failed| match failed {
-            Failed::Store(error) => error.into(),
-            Failed::Hand(error) => error,
-        })
-}
-
-/// Why entries were not handed over.
-enum Failed<E> {
-    /// They could not be read.
-    Store(Error),
-    /// Whoever they were handed to would not have them.
-    Hand(E),
-}
-
-impl<E> From<engine::Error> for Failed<E> {
-    fn from(error: engine::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
 
 #[cfg(test)]
 mod tests;
