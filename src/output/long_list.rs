@@ -6,8 +6,8 @@ use super::{Ended, Format, Output, View, machine, sanitize};
 /// How many rows are shown at once. A shorter list is shown as every other; of a longer one the columns
 /// are as wide as its first rows need, and grow on the way.
 const AT_ONCE: usize = 4096;
-/// The same of rows that may take some megabytes each.
-const FEW_AT_ONCE: usize = 16;
+/// How many bytes of large rows wait at most.
+const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// A list whose rows come one by one.
 pub(crate) struct LongList<'o, V>
@@ -16,7 +16,7 @@ where
 {
     output: &'o mut Output,
     waiting: Vec<V>,
-    at_once: usize,
+    bytes: usize,
     has_begun: bool,
     widths: Option<Vec<usize>>,
 }
@@ -29,23 +29,26 @@ where
         Self {
             output,
             waiting: Vec::new(),
-            at_once: AT_ONCE,
+            bytes: 0,
             has_begun: false,
             widths: None,
         }
     }
 
-    /// Has fewer rows shown at once, where each is large.
-    pub(crate) fn few_at_once(mut self) -> Self {
-        self.at_once = FEW_AT_ONCE;
-        self
-    }
-
     /// Takes the next row.
     pub(crate) fn push(&mut self, row: V) -> Result<(), Ended> {
+        self.push_large(row, 0)
+    }
+
+    /// Takes the next row, which takes so many bytes: what is small is shown when all of it was read, as whoever reads
+    /// it slowly would keep the store open.
+    pub(crate) fn push_large(&mut self, row: V, bytes: usize) -> Result<(), Ended> {
         self.waiting.push(row);
+        self.bytes += bytes;
         // The last rows come with the end.
-        if self.waiting.len() > self.at_once {
+        let is_full = self.waiting.len() > AT_ONCE || self.bytes > BYTES_AT_ONCE;
+        if is_full && self.waiting.len() > 1 {
+            self.bytes = bytes;
             let last = self.waiting.pop();
             self.show()?;
             self.waiting.extend(last);

@@ -89,8 +89,8 @@ fn one_view_is_shown_in_every_format() {
     "#);
 }
 
-/// A list of some rows, as a whole or as its rows come.
-fn shown_of(count: usize, format: Format, at_once: bool) -> String {
+/// A list of some rows, as a whole, or as its rows come, which take so many bytes each.
+fn shown_of(count: usize, format: Format, bytes: Option<usize>) -> String {
     let fixture = fixture();
     let settings = Settings {
         format,
@@ -102,14 +102,14 @@ fn shown_of(count: usize, format: Format, at_once: bool) -> String {
         ends_at: None,
     });
     let mut output = Output::new(&mut fixture.env(), settings);
-    if at_once {
-        output.list(views).expect("shown");
-    } else {
+    if let Some(bytes) = bytes {
         let mut rows = output.rows::<ClusterView>();
         for view in views {
-            rows.push(view).expect("shown");
+            rows.push_large(view, bytes).expect("shown");
         }
         rows.finish("None.").expect("shown");
+    } else {
+        output.list(views).expect("shown");
     }
     fixture.take_stdout()
 }
@@ -118,23 +118,51 @@ fn shown_of(count: usize, format: Format, at_once: bool) -> String {
 fn a_long_list_is_shown_as_its_rows_come_and_says_the_same() {
     for count in [0, 1, 4096, 4097, 8192, 8193, 9000] {
         for format in [Format::Json, Format::Name] {
-            let whole = shown_of(count, format, true);
-            assert_eq!(shown_of(count, format, false), whole, "{count} {format:?}");
+            let whole = shown_of(count, format, None);
+            assert_eq!(
+                shown_of(count, format, Some(0)),
+                whole,
+                "{count} {format:?}"
+            );
         }
         // YAML has no brackets, and an empty list is one.
-        let whole = shown_of(count, Format::Yaml, true);
-        assert_eq!(shown_of(count, Format::Yaml, false), whole, "{count}");
-        let words = |at_once| {
-            let text = shown_of(count, Format::Table, at_once);
+        let whole = shown_of(count, Format::Yaml, None);
+        assert_eq!(shown_of(count, Format::Yaml, Some(0)), whole, "{count}");
+        let words = |bytes| {
+            let text = shown_of(count, Format::Table, bytes);
             let words = text.split_whitespace().map(str::to_owned);
             words.collect::<Vec<_>>()
         };
-        assert_eq!(words(false), words(true), "{count}");
+        assert_eq!(words(Some(0)), words(None), "{count}");
     }
     // Columns grow with what comes.
-    let text = shown_of(4097, Format::Table, false);
+    let text = shown_of(4097, Format::Table, Some(0));
     let starts: Vec<_> = text.lines().map(|line| line.rfind("2024")).collect();
     assert_eq!(starts[1..].iter().max(), starts[1..].iter().min());
+}
+
+#[test]
+fn large_rows_do_not_wait_for_one_another() {
+    for count in 0..4 {
+        let whole = shown_of(count, Format::Json, None);
+        assert_eq!(
+            shown_of(count, Format::Json, Some(5 << 20)),
+            whole,
+            "{count}"
+        );
+    }
+    let fixture = fixture();
+    let mut output = Output::new(&mut fixture.env(), Settings::default());
+    let mut rows = output.rows::<ClusterView>();
+    for (number, seen) in [(0, false), (1, true)] {
+        let view = ClusterView {
+            name: format!("c{number}"),
+            created_at: Time(fixture.now()),
+            ends_at: None,
+        };
+        rows.push_large(view, 5 << 20).expect("shown");
+        assert_eq!(!fixture.take_stdout().is_empty(), seen, "{number}");
+    }
 }
 
 #[test]

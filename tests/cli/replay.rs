@@ -226,6 +226,14 @@ fn a_moment_is_an_event_or_a_time() {
     kg.run_as("alice", "audit replay").exit(4);
 }
 
+/// What was accepted, by the events that say a change.
+fn accepted(kg: &mut Home) -> Vec<Value> {
+    let ran = kg.run("audit list --action \"audit accept\" -o json");
+    let mut said = ran.json().as_array().cloned().expect("a list");
+    said.retain(|it| !it["change"].is_null());
+    said
+}
+
 #[test]
 fn what_somebody_changed_is_said_by_who_accepts_it() {
     let mut kg = Home::new();
@@ -238,22 +246,10 @@ fn what_somebody_changed_is_said_by_who_accepts_it() {
     kg.run("audit accept --reason seen --yes").success();
     kg.run("audit verify").success();
     assert_eq!(told(&mut kg, None), rows(&kg));
-    let said = kg
-        .run("audit list --action \"audit accept\" -o json")
-        .json();
-    let accepted = said.as_array().expect("a list").iter();
-    let changes: Vec<&Value> = accepted
-        .map(|it| &it["change"])
-        .filter(|it| !it.is_null())
-        .collect();
-    assert_eq!(
-        changes[0]["set"]["grants"],
-        json!([{ "id": 1, "level": "write" }])
-    );
-    assert_eq!(
-        changes[0]["set"]["users"],
-        json!([{ "id": 3, "email": "a@b.c" }])
-    );
+    let accepted = accepted(&mut kg);
+    let change = &accepted[0]["change"]["set"];
+    assert_eq!(change["grants"], json!([{ "id": 1, "level": "write" }]));
+    assert_eq!(change["users"], json!([{ "id": 3, "email": "a@b.c" }]));
     // And nothing that was wrong before is told of then.
     kg.run("access revoke alice -c prod --yes").success();
     assert_eq!(told(&mut kg, None), rows(&kg));
@@ -270,19 +266,12 @@ fn what_is_accepted_of_many_rows_is_said_in_several_events() {
     kg.run("audit accept --reason imported --yes").success();
     kg.run("audit verify").success();
     assert_eq!(told(&mut kg, None), rows(&kg));
-    let said = kg
-        .run("audit list --action \"audit accept\" -o json")
-        .json();
-    let events = said.as_array().expect("a list").iter();
-    let details: Vec<&str> = events
-        .clone()
-        .filter(|it| !it["change"].is_null())
-        .map(|it| it["detail"].as_str().expect("words"))
-        .collect();
-    assert!(details[0].starts_with("imported: "), "{details:?}");
-    assert_eq!(details[1], "part 2 of what was accepted");
+    let accepted = accepted(&mut kg);
+    let detail = accepted[0]["detail"].as_str().expect("words");
+    assert!(detail.starts_with("imported: "), "{detail}");
+    assert_eq!(accepted[1]["detail"], "part 2 of what was accepted");
     let users = |it: &Value| it["change"]["set"]["users"].as_array().map_or(0, Vec::len);
-    let users: Vec<usize> = events.map(users).filter(|users| *users > 0).collect();
+    let users: Vec<usize> = accepted.iter().map(users).filter(|it| *it > 0).collect();
     assert_eq!(users.iter().sum::<usize>(), 1200);
     assert!(users.len() == 2 && users[1] <= 500, "{users:?}");
     // It is a log like any other: the next event follows.

@@ -91,14 +91,13 @@ pub(crate) fn run(args: AuditListArgs, context: &mut Context<'_>) -> Result<(), 
     let filter = args.filter.filter(context.session.now());
     let shows_changes = context.output.is_for_machines();
     let mut rows = context.output.rows::<EntryView>();
-    if shows_changes {
-        rows = rows.few_at_once();
-    }
     ops::audit::list(context.session, &filter, |mut entry| {
         if !shows_changes {
             entry.change = None;
         }
-        rows.push(EntryView::from(entry)).map_err(Failure::from)
+        let bytes = entry.change.as_ref().map_or(0, String::len);
+        let row = EntryView::from(entry);
+        rows.push_large(row, bytes).map_err(Failure::from)
     })?;
     rows.finish("No events match.")?;
     Ok(())
