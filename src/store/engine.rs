@@ -147,6 +147,15 @@ enum Engine {
     Postgres(Box<Postgres>),
 }
 
+/// The tables whose changes a connection notes, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted {
+    /// Whether a table is one of them.
+    pub(super) is_noted: fn(&str) -> bool,
+    /// The triggers of one, which say `IF NOT EXISTS`.
+    pub(super) triggers: fn(&str) -> String,
+}
+
 /// A table, an index or a trigger, and the text that made it.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -225,6 +234,14 @@ impl Connection {
         match &self.engine {
             Engine::Sqlite(_) => None,
             Engine::Postgres(it) => Some(Shared(it)),
+        }
+    }
+
+    /// Begins to note what this connection writes to some tables; a database does so by itself.
+    pub(super) fn note(&self, noted: Noted) {
+        match &self.engine {
+            Engine::Sqlite(it) => it.note(noted),
+            Engine::Postgres(_) => {}
         }
     }
 

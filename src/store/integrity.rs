@@ -41,7 +41,7 @@ use self::guarded::{GUARDED, Guarded, Of};
 use self::looking::{differing, find_changed};
 use self::sum::Sum;
 pub(super) use self::upgrade::{after, before};
-use super::engine::Connection;
+use super::engine::{Connection, Noted};
 use super::{Error, ReadTxn, Result, WriteTxn, recorded};
 use crate::domain::cluster::ClusterId;
 use crate::domain::project::ProjectId;
@@ -52,13 +52,13 @@ const DIGESTS: &str = "the digests of its records";
 
 /// Begins to note what this connection changes; call once, outside a transaction.
 pub(super) fn watch(sql: &Connection) -> Result<()> {
-    let mut batch =
-        "CREATE TEMP TABLE touched (name TEXT, part TEXT, image TEXT, sign INTEGER);".to_owned();
-    batch.push_str(recorded::NOTES);
-    for guarded in GUARDED {
-        batch.push_str(&guarded.triggers());
-    }
-    Ok(sql.batch(&batch)?)
+    let touched = "CREATE TEMP TABLE touched (name TEXT, part TEXT, image TEXT, sign INTEGER);";
+    sql.batch(&[touched, recorded::NOTES].concat())?;
+    sql.note(Noted {
+        is_noted: guarded::is_noted,
+        triggers: guarded::triggers,
+    });
+    Ok(())
 }
 
 /// The functions with which a database notes what is changed.

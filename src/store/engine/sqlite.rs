@@ -1,5 +1,7 @@
 //! SQLite: one file of this machine's.
 
+mod noting;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +9,9 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OpenFlags, ffi};
 
+use self::noting::Noting;
 use super::value::{Value, ValueRef, Values};
-use super::{Error, Failure, Mode, Result, Version};
+use super::{Error, Failure, Mode, Noted, Result, Version};
 
 /// How many statements are kept read: more than a command has.
 const STATEMENTS_KEPT: usize = 256;
@@ -34,7 +37,10 @@ pub(super) type Row<'a> = &'a rusqlite::Row<'a>;
 
 /// A connection to a file.
 #[derive(Debug)]
-pub(super) struct Sqlite(Connection);
+pub(super) struct Sqlite {
+    sql: Connection,
+    noting: Noting,
+}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
@@ -114,15 +120,25 @@ impl Sqlite {
                 Connection::open_with_flags(immutable(path)?, flags)?
             }
         };
-        Ok(Self(opened))
+        Self::over(opened)
     }
 
     pub(super) fn in_memory() -> Result<Self> {
-        Ok(Self(Connection::open_in_memory()?))
+        Self::over(Connection::open_in_memory()?)
+    }
+
+    fn over(mut sql: Connection) -> Result<Self> {
+        let noting = Noting::over(&mut sql)?;
+        Ok(Self { sql, noting })
     }
 
     pub(super) fn file(&self) -> WholeFile<'_> {
-        WholeFile(&self.0)
+        WholeFile(&self.sql)
+    }
+
+    /// Begins to note what is written to some tables.
+    pub(super) fn note(&self, noted: Noted) {
+        self.noting.begin(&self.sql, noted);
     }
 
     pub(super) fn each<E: From<Error>>(
@@ -146,7 +162,7 @@ impl Sqlite {
     }
 
     fn prepared(&self, sql: &str, values: &Values<'_>) -> Result<CachedStatement<'_>> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.noting.prepared(&self.sql, sql)?;
         match values {
             Values::Numbered(values) => {
                 let wanted = statement.parameter_count();
@@ -170,10 +186,11 @@ impl Sqlite {
     }
 
     pub(super) fn batch(&self, sql: &str) -> Result<()> {
-        Ok(self.0.execute_batch(sql)?)
+        self.noting.batch(&self.sql, sql)
     }
 
     pub(super) fn begin(&self, mode: Mode) -> Result<()> {
+        self.noting.forget_undone(&self.sql);
         self.batch(match mode {
             Mode::Read => "BEGIN DEFERRED",
             Mode::Write => "BEGIN IMMEDIATE",
@@ -181,25 +198,27 @@ impl Sqlite {
     }
 
     pub(super) fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")
+        self.batch("COMMIT")?;
+        self.noting.keep();
+        Ok(())
     }
 
     /// Undoes what was not committed.
     pub(super) fn end(&self) {
-        if !self.0.is_autocommit() {
+        if !self.sql.is_autocommit() {
             // What fails here is undone when the connection is closed.
             let _undone = self.batch("ROLLBACK");
         }
     }
 
     pub(super) fn version(&self) -> Result<Version> {
-        let mut statement = self.0.prepare_cached("PRAGMA data_version")?;
+        let mut statement = self.sql.prepare_cached("PRAGMA data_version")?;
         let others = statement.query_row([], |row| row.get(0))?;
         Ok((others, self.changes()))
     }
 
     pub(super) fn changes(&self) -> u64 {
-        self.0.total_changes()
+        self.sql.total_changes()
     }
 }
 
@@ -298,14 +317,16 @@ impl super::Connection {
         let length = bytes.len();
         connection.deserialize_read_exact(MAIN_DB, bytes.as_slice(), length, false)?;
         Ok(Some(Self {
-            engine: super::Engine::Sqlite(Sqlite(connection)),
+            engine: super::Engine::Sqlite(Sqlite::over(connection)?),
         }))
     }
 
     /// Writes all of it over another one, which every process sees as a whole or not at all.
     pub(in crate::store) fn copy_over(&self, other: &mut Self) -> Result<()> {
         match (&self.engine, &mut other.engine) {
-            (super::Engine::Sqlite(from), super::Engine::Sqlite(to)) => copy(&from.0, &mut to.0),
+            (super::Engine::Sqlite(from), super::Engine::Sqlite(to)) => {
+                copy(&from.sql, &mut to.sql)
+            }
             _ => Err(Error::OtherKind),
         }
     }

@@ -24,6 +24,8 @@
 mod sums;
 mod triggers;
 
+pub(super) use self::triggers::{is_noted, triggers};
+
 /// Every row counts.
 pub(super) const EVERY: &str = "1 = 1";
 
@@ -58,6 +60,13 @@ pub(super) struct Guarded {
     /// Whether they count only as long as their credential does.
     follows_credential: bool,
     columns: &'static [&'static str],
+}
+
+#[cfg(test)]
+impl Guarded {
+    pub(super) fn columns(&self) -> &'static [&'static str] {
+        self.columns
+    }
 }
 
 /// A table whose part is a column.

@@ -1,5 +1,7 @@
 //! The digests follow every change of ours, and no change of anybody else.
 
+mod noting;
+
 use super::*;
 use crate::domain::Timestamp;
 use crate::domain::action::Action;

@@ -1,7 +1,22 @@
 //! The triggers by which a connection notes what it changes: for the digests, and for the log.
 
-use super::Guarded;
+use super::{CREDENTIALS, GUARDED, Guarded};
 use crate::store::recorded::{self, Recorded};
+
+/// Whether what is written to a table is noted.
+pub(in crate::store::integrity) fn is_noted(table: &str) -> bool {
+    GUARDED.iter().any(|it| it.table == table)
+}
+
+/// The triggers that note what is written to a table: each row before and after it changes, and what begins or ceases
+/// to count with it.
+pub(in crate::store::integrity) fn triggers(table: &str) -> String {
+    let own = GUARDED.iter().filter(|it| it.table == table);
+    let follows = |it: &&Guarded| it.follows_credential && table == CREDENTIALS.table;
+    let followed = GUARDED.iter().filter(follows);
+    let triggers = own.map(Guarded::triggers);
+    triggers.chain(followed.map(Guarded::followed)).collect()
+}
 
 impl Guarded {
     /// All that is guarded of a row as one text, without doubt about where a column ends.
@@ -18,14 +33,14 @@ impl Guarded {
     }
 
     /// The triggers that note each row before and after it changes.
-    pub(in crate::store::integrity) fn triggers(&self) -> String {
+    fn triggers(&self) -> String {
         let Self {
             table,
             name,
             counts,
             ..
         } = self;
-        let id = name.replace(' ', "_");
+        let id = self.id();
         let note = |row: &str, sign: &str| {
             format!(
                 "INSERT INTO touched SELECT '{name}', {}, {}, {sign} WHERE {};",
@@ -40,30 +55,36 @@ impl Guarded {
         let say = |say: fn(&Recorded) -> String| recorded.map(say).unwrap_or_default();
         let (says_came, says_went) = (say(Recorded::came), say(Recorded::went));
         let says_changed = say(Recorded::changed);
-        let mut triggers = format!(
-            "CREATE TEMP TRIGGER touched_{id}_came AFTER INSERT ON main.{table}
+        format!(
+            "CREATE TEMP TRIGGER IF NOT EXISTS touched_{id}_came AFTER INSERT ON main.{table}
                BEGIN {came} {says_came} END;
-             CREATE TEMP TRIGGER touched_{id}_changed AFTER UPDATE ON main.{table}
+             CREATE TEMP TRIGGER IF NOT EXISTS touched_{id}_changed AFTER UPDATE ON main.{table}
                BEGIN {went} {came} {says_changed} END;
-             CREATE TEMP TRIGGER touched_{id}_went AFTER DELETE ON main.{table}
+             CREATE TEMP TRIGGER IF NOT EXISTS touched_{id}_went AFTER DELETE ON main.{table}
                BEGIN {went} {says_went} END;"
-        );
-        if self.follows_credential {
-            // Its credential begins or ceases to count, and it with it.
-            let followed = format!(
-                "CREATE TEMP TRIGGER touched_{id}_followed
-                   AFTER UPDATE OF state ON main.credentials
-                   WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
-                 BEGIN
-                   INSERT INTO touched SELECT '{name}', {}, {}, iif(NEW.state = 'revoked', -1, 1)
-                   FROM main.{table} AS it WHERE it.credential = NEW.id;
-                 END;",
-                Self::of_row(self.part, "it"),
-                self.image("it"),
-            );
-            triggers.push_str(&followed);
-        }
-        triggers
+        )
+    }
+
+    /// The trigger that notes its rows when their credential begins or ceases to count, and they with it.
+    fn followed(&self) -> String {
+        let Self { table, name, .. } = self;
+        format!(
+            "CREATE TEMP TRIGGER IF NOT EXISTS touched_{id}_followed
+               AFTER UPDATE OF state ON main.credentials
+               WHEN (OLD.state = 'revoked') <> (NEW.state = 'revoked')
+             BEGIN
+               INSERT INTO touched SELECT '{name}', {}, {}, iif(NEW.state = 'revoked', -1, 1)
+               FROM main.{table} AS it WHERE it.credential = NEW.id;
+             END;",
+            Self::of_row(self.part, "it"),
+            self.image("it"),
+            id = self.id(),
+        )
+    }
+
+    /// What its triggers are called by.
+    fn id(&self) -> String {
+        self.name.replace(' ', "_")
     }
 
     /// The same for PostgreSQL, where triggers are everybody's: what is not noted is refused.
@@ -74,7 +95,7 @@ impl Guarded {
             counts,
             ..
         } = self;
-        let id = name.replace(' ', "_");
+        let id = self.id();
         let note = |row: &str, sign: &str, of: &str| {
             let columns = self.columns.iter();
             let images: Vec<String> = columns.map(|it| format!("image({row}.{it})")).collect();
