@@ -35,7 +35,7 @@ const GENESIS: &str = "kubegrant audit v1";
 /// What signatures under events are for, as `ssh-keygen -Y verify -n` wants it.
 pub(crate) const NAMESPACE: &str = "kubegrant-audit";
 /// The schema since which events are signed and say what changed.
-const SIGNED_SINCE: i64 = 13;
+pub(super) const SIGNED_SINCE: i64 = 13;
 
 /// An event that waits for what else its transaction does.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The guarded state: rows that decide who may do what, and the proof that nobody else wrote them.
 //!
-//! Each guarded row has a SHA-256; the digest of a *part* (one user, one cluster's grants …) is the
-//! sum of its rows' hashes modulo 2^256. Parts stand in [groups](digests), each with a digest, and the
+//! Each guarded row has a hash; the digest of a *part* (one user, one cluster's grants …) is the
+//! [sum](sum) of its rows' hashes. Parts stand in [groups](digests), each with a digest, and the
 //! *state* is a hash over the groups. Every event of the audit log carries the state after its
 //! transaction, inside its own hash, so the chain and the heads that are kept elsewhere vouch for the
 //! rows.
@@ -39,7 +39,7 @@ use self::digests::Key;
 pub(super) use self::digests::{empty_state, state};
 use self::guarded::{GUARDED, Guarded, Of};
 use self::looking::{differing, find_changed};
-use self::sum::Sum;
+use self::sum::{NARROW, Sum, WIDE};
 pub(super) use self::upgrade::{after, before};
 use super::engine::{Connection, Noted};
 use super::{Error, ReadTxn, Result, WriteTxn, recorded};
@@ -81,8 +81,11 @@ pub(super) fn hold(sql: &Connection) -> Result<()> {
 /// nothing guarded changed.
 pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     let sql = tx.sql();
+    if digests::are_narrow(sql)? {
+        return widen(tx);
+    }
     let unchanged = || tx.accepted.get().then(|| state(sql)).transpose();
-    let mut changes = touched(sql)?;
+    let mut changes = touched::<WIDE>(sql)?;
     if changes.is_empty() {
         return unchanged();
     }
@@ -117,11 +120,38 @@ pub(super) fn seal(tx: &WriteTxn<'_>) -> Result<Option<String>> {
     state(sql).map(Some)
 }
 
+/// The same of a store whose digests are those of schema 13: with the first event they become those of now.
+fn widen(tx: &WriteTxn<'_>) -> Result<Option<String>> {
+    let sql = tx.sql();
+    let mut own = touched::<NARROW>(sql)?;
+    own.retain(|_, change| !change.is_zero());
+    if tx.pending.borrow().is_none() {
+        // Without an event, nothing may have changed.
+        return if own.is_empty() {
+            Ok(None)
+        } else {
+            Err(Error::Silent)
+        };
+    }
+    if sql.shared().is_none() {
+        sql.execute("DELETE FROM touched", [])?;
+    }
+    if upgrade::widen(sql, &own)? {
+        return state(sql).map(Some);
+    }
+    if own.is_empty() {
+        return Ok(None);
+    }
+    Err(Error::Tampered {
+        what: DIGESTS.to_owned(),
+    })
+}
+
 /// What a transaction changed itself, by part.
-type Own = BTreeMap<Key, Sum>;
+type Own<const W: usize> = BTreeMap<Key, Sum<W>>;
 
 /// What this transaction changed so far, by part.
-fn touched(sql: &Connection) -> Result<Own> {
+fn touched<const W: usize>(sql: &Connection) -> Result<Own<W>> {
     let mut changes = Own::new();
     let query = "SELECT name, CAST(part AS TEXT), image, sign FROM touched";
     sql.all(query, [], |row| {
@@ -298,9 +328,17 @@ pub(super) fn misshapen_shared(sql: &Connection) -> Result<Option<String>> {
 /// Whether one user's record is as this program left it: who accepts the rest must be beyond doubt.
 pub(crate) fn is_user_intact(tx: &WriteTxn<'_>, user: UserId) -> Result<bool> {
     let part = user.0.to_string();
+    if digests::are_narrow(tx.sql())? {
+        is_record_intact::<NARROW>(tx.sql(), &part)
+    } else {
+        is_record_intact::<WIDE>(tx.sql(), &part)
+    }
+}
+
+fn is_record_intact<const W: usize>(sql: &Connection, user: &str) -> Result<bool> {
     let is_record = |it: &&Guarded| it.of == Of::User && !it.is_second;
     for guarded in GUARDED.iter().filter(is_record) {
-        if !differing(tx.sql(), guarded, Some(&part), &touched(tx.sql())?)?.is_empty() {
+        if !differing(sql, guarded, Some(user), &touched::<W>(sql)?)?.is_empty() {
             return Ok(false);
         }
     }

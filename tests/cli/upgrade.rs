@@ -3,7 +3,7 @@
 //!
 //! `stores/schema-5.sql` is what the last program with schema 5 left: two clusters, a project whose
 //! shared kubeconfig has three holders, one of whom keeps it, grants, a block, an SSH key, and a
-//! cluster that was away when something was revoked and unbound. Those of schema 6 to 12 are smaller ones.
+//! cluster that was away when something was revoked and unbound. Those of schema 6 to 13 are smaller ones.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -33,6 +33,8 @@ const SCHEMA_11: &str = include_str!("stores/schema-11.sql");
 const OLIVIA_11: &str = include_str!("stores/schema-11.identity");
 const SCHEMA_12: &str = include_str!("stores/schema-12.sql");
 const OLIVIA_12: &str = include_str!("stores/schema-12.identity");
+const SCHEMA_13: &str = include_str!("stores/schema-13.sql");
+const OLIVIA_13: &str = include_str!("stores/schema-13.identity");
 
 /// A machine with the store of schema 5, after `edit` by somebody else.
 fn left_behind(edit: &str) -> Home {
@@ -73,11 +75,11 @@ fn an_old_store_is_brought_up_to_date_once_and_vouched_for() {
         kg.run("user list").success().says("carol");
         kg.run("audit verify").success().says("Events:       61");
         assert_eq!(number(&kg, upgrades), 1);
-        assert_eq!(number(&kg, "PRAGMA user_version"), 13);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 14);
     }
     kg.run("audit list --action upgrade")
         .success()
-        .says("schema 13; the records are as they were left");
+        .says("schema 14; the records are as they were left");
     kg.run("project show shop")
         .success()
         .says("held by alice, bob");
@@ -199,28 +201,14 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
     ] {
         let mut kg = left_by(store, "");
         kg.run("audit verify").success().says("Whole:        yes");
-        assert_eq!(number(&kg, "PRAGMA user_version"), 13);
+        assert_eq!(number(&kg, "PRAGMA user_version"), 14);
         kg.run("audit list --action upgrade")
             .success()
-            .says("schema 13; the records are as they were left");
+            .says("schema 14; the records are as they were left");
         kg.run("project show shop").success().says("bob");
         kg.run("cluster set prod --description words").success();
         kg.run("audit verify").success();
-        for (edit, what) in [
-            (
-                "UPDATE clusters SET server = 'https://127.0.0.1:1'",
-                "the record of cluster 'prod'",
-            ),
-            ("DELETE FROM grants", "the grants of cluster 'prod'"),
-            (
-                "DELETE FROM holders",
-                "who holds shared kubeconfigs of cluster 'prod'",
-            ),
-            (
-                "UPDATE users SET role = 'owner' WHERE name = 'bob'",
-                "the record of user 'bob'",
-            ),
-        ] {
+        for (edit, what) in EDITS {
             let mut kg = left_by(store, edit);
             kg.run("audit verify").exit(7).says(what);
             // The owners and admins are everybody's matter.
@@ -229,6 +217,83 @@ fn stores_of_later_schemas_are_brought_up_to_date_and_their_edits_are_found() {
             }
         }
     }
+}
+
+/// What somebody else does to a store, and what is named then.
+const EDITS: [(&str, &str); 4] = [
+    (
+        "UPDATE clusters SET server = 'https://127.0.0.1:1'",
+        "the record of cluster 'prod'",
+    ),
+    ("DELETE FROM grants", "the grants of cluster 'prod'"),
+    (
+        "DELETE FROM holders",
+        "who holds shared kubeconfigs of cluster 'prod'",
+    ),
+    (
+        "UPDATE users SET role = 'owner' WHERE name = 'bob'",
+        "the record of user 'bob'",
+    ),
+];
+
+/// How long the digests of rows are.
+const DIGESTS: &str = "SELECT group_concat(DISTINCT length(digest)) FROM row_digests";
+
+fn text(home: &Home, query: &str) -> String {
+    let sql = rusqlite::Connection::open(home.store()).expect("a database");
+    sql.query_row(query, [], |row| row.get(0)).expect(query)
+}
+
+#[test]
+fn the_digests_of_schema_13_are_looked_at_as_they_are_until_the_first_event() {
+    let left = |edit: &str| left_by((SCHEMA_13, OLIVIA_13), edit);
+    let mut kg = left("");
+    for line in ["user list", "audit verify", "project show shop", "status"] {
+        kg.run(line).success();
+        assert_eq!(number(&kg, "PRAGMA user_version"), 14, "{line}");
+        assert_eq!(text(&kg, DIGESTS), "64", "{line}");
+    }
+    // Nobody signed anything.
+    kg.run("audit verify").says("Events:       34");
+    // A command that changes nothing has no event.
+    kg.run("user set-role bob developer").success();
+    assert_eq!(text(&kg, DIGESTS), "64");
+    kg.run("user add dave").success();
+    assert_eq!(text(&kg, DIGESTS), "342");
+    kg.run("audit verify")
+        .success()
+        .says("Whole:        yes")
+        .says("Events:       35");
+    assert_eq!(told(&mut kg, None), rows(&kg));
+    kg.run("cluster set prod --description words").success();
+    kg.run("audit verify").success();
+    for (edit, what) in EDITS {
+        for is_before in [true, false] {
+            let mut kg = left(if is_before { edit } else { "" });
+            if is_before {
+                kg.run("audit verify").exit(7).says(what);
+                assert_eq!(text(&kg, DIGESTS), "64");
+            }
+            // A change that has nothing to do with it: where it is let through, nobody's edit becomes ours with it.
+            let set = kg.run("user add dave");
+            if !edit.contains("users") || !is_before {
+                set.success();
+                assert_eq!(text(&kg, DIGESTS), "342");
+            }
+            if !is_before {
+                let sql = rusqlite::Connection::open(kg.store()).expect("a database");
+                sql.execute_batch(edit).expect(edit);
+            }
+            kg.run("audit verify").exit(7).says(what);
+            kg.run("audit accept --reason seen --yes").success();
+            kg.run("audit verify").success();
+            assert_eq!(text(&kg, DIGESTS), "342");
+        }
+    }
+    // Whose digests nobody vouches for are not made new.
+    let mut kg = left("UPDATE row_digests SET digest = '0' WHERE name = 'grants'");
+    kg.run("user add dave").exit(7).says("the digests");
+    assert_eq!(number(&kg, "SELECT count(*) FROM users"), 4);
 }
 
 #[test]
@@ -278,7 +343,7 @@ fn a_store_of_a_newer_kubegrant_is_refused_with_the_way_out_and_one_can_go_back(
         .success();
     // What the next schema changes is not known here; its number is.
     let sql = rusqlite::Connection::open(kg.store()).expect("a database");
-    sql.pragma_update(None, "user_version", 14).expect("ours");
+    sql.pragma_update(None, "user_version", 15).expect("ours");
     drop(sql);
     let store = std::fs::read(kg.store()).expect("a store");
     for line in [
@@ -290,7 +355,7 @@ fn a_store_of_a_newer_kubegrant_is_refused_with_the_way_out_and_one_can_go_back(
     ] {
         kg.run(line)
             .exit(7)
-            .says("was made by a newer kubegrant (schema 14, this one knows 13)")
+            .says("was made by a newer kubegrant (schema 15, this one knows 14)")
             .says("hint: use the newer kubegrant");
     }
     assert_eq!(std::fs::read(kg.store()).expect("a store"), store);

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::guarded::{Guarded, Of};
 use super::shape;
-use super::sum::Sum;
+use super::sum::{NARROW, Sum, WIDE};
 use crate::domain::text::hex;
 use crate::store::Result;
 use crate::store::engine::{self, Connection, GIVEN_MAX, Question, Row, ToValue, places_from};
@@ -79,15 +79,27 @@ impl Key {
         }
     }
 
+    /// The part, if it is one of a guarded table's.
+    pub(super) fn part_of(&self, guarded: &Guarded) -> Option<&str> {
+        (self.name == guarded.name).then_some(self.part.as_str())
+    }
+
     /// The group that it is in.
     pub(super) fn group(&self) -> &str {
         &self.group
     }
 }
 
+/// Whether the digests are still those of schema 13 and before. The first event after that makes them wide.
+pub(super) fn are_narrow(sql: &Connection) -> Result<bool> {
+    // What is nobody's digest is read as those of now are: it is found all the same.
+    let kept = get::<NARROW>(sql, &Key::of_shape())?;
+    Ok(kept.is_some_and(|it| !it.is_zero()))
+}
+
 /// The digest that is kept of a part. One that nobody can read is `None`; one that is not there is
 /// nothing's.
-pub(super) fn get(sql: &Connection, key: &Key) -> Result<Option<Sum>> {
+pub(super) fn get<const W: usize>(sql: &Connection, key: &Key) -> Result<Option<Sum<W>>> {
     if sql.is_remote() {
         // The whole group is asked for all the same, and that answer is kept.
         let mut found = None;
@@ -108,7 +120,10 @@ pub(super) fn get(sql: &Connection, key: &Key) -> Result<Option<Sum>> {
 
 /// The digests that are kept of a table, by part; each where it belongs: what stands in another group is
 /// nobody's, and vouched for by nothing.
-pub(super) fn all_of(sql: &Connection, guarded: &Guarded) -> Result<BTreeMap<String, Option<Sum>>> {
+pub(super) fn all_of<const W: usize>(
+    sql: &Connection,
+    guarded: &Guarded,
+) -> Result<BTreeMap<String, Option<Sum<W>>>> {
     let mut kept = BTreeMap::new();
     sql.all(OF_TABLE, [guarded.name], |row| {
         let (gathered, part): (String, String) = (row.get(0)?, row.get(1)?);
@@ -230,7 +245,12 @@ pub(in crate::store) fn state(sql: &Connection) -> Result<String> {
 pub(in crate::store) fn empty_state(sql: &Connection) -> Result<String> {
     let key = Key::of_shape();
     let mut group = Sha256::new_with_prefix(GROUP);
-    for text in [&key.name, &key.part, &shape::found(sql)?.to_text()] {
+    let shape = if are_narrow(sql)? {
+        shape::found::<NARROW>(sql)?.to_text()
+    } else {
+        shape::found::<WIDE>(sql)?.to_text()
+    };
+    for text in [&key.name, &key.part, &shape] {
         hash_text(&mut group, text.as_bytes());
     }
     let mut hasher = Sha256::new_with_prefix(STATE);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::digests::{self, Key, state};
 use super::guarded::{ALL_CLUSTERS, GUARDED, Guarded, Of};
-use super::sum::Sum;
+use super::sum::{NARROW, Sum, WIDE};
 use super::{DIGESTS, Intact, Own, Scope, shape, touched};
 use crate::store::engine::Connection;
 use crate::store::{ReadTxn, Result, audit, projects};
@@ -84,18 +84,34 @@ pub(super) fn find_changed(
     for scope in scopes {
         relied_on.extend(relied(tx, *scope)?);
     }
+    ask_ahead(sql, &relied_on, checked)?;
+    if digests::are_narrow(sql)? {
+        find::<NARROW>(tx, scopes, relied_on, first, checked)
+    } else {
+        find::<WIDE>(tx, scopes, relied_on, first, checked)
+    }
+}
+
+/// The same of what the scopes rely on, by the digests that are kept.
+fn find<const W: usize>(
+    tx: &ReadTxn<'_>,
+    scopes: &BTreeSet<Scope>,
+    relied_on: Vec<Relied>,
+    first: bool,
+    checked: &mut Intact,
+) -> Result<Vec<String>> {
+    let sql = tx.sql();
     let few = if sql.is_remote() {
         PARTS_ALONE
     } else {
         PARTS_FEW
     };
     let mut found = Vec::new();
-    ask_ahead(sql, &relied_on, checked)?;
     if !are_vouched_for(tx, &relied_on, checked)? {
         found.push(DIGESTS.to_owned());
     }
     // All of it, or nothing: whatever is relied upon is read from these tables.
-    if digests::get(sql, &Key::of_shape())? != Some(shape::found(sql)?) {
+    if digests::get(sql, &Key::of_shape())? != Some(shape::found::<W>(sql)?) {
         found.extend(shape::changed(sql)?);
     }
     if scopes.contains(&Scope::All) && found.is_empty() {
@@ -103,9 +119,9 @@ pub(super) fn find_changed(
     }
     // What this transaction changed itself is in the rows, and not yet in the digests.
     let own = if tx.is_watching {
-        touched(sql)?
+        touched::<W>(sql)?
     } else {
-        BTreeMap::new()
+        Own::new()
     };
     let is_once = scopes.contains(&Scope::Rows);
     let mut named: BTreeSet<&str> = BTreeSet::new();
@@ -195,12 +211,12 @@ fn are_vouched_for(tx: &ReadTxn<'_>, relied_on: &[Relied], checked: &mut Intact)
 }
 
 /// Whether a part's rows are what its digest says.
-fn is_right(
+fn is_right<const W: usize>(
     guarded: &Guarded,
     part: &str,
-    kept: Option<Sum>,
-    rows: &BTreeMap<String, Sum>,
-    own: &Own,
+    kept: Option<Sum<W>>,
+    rows: &BTreeMap<String, Sum<W>>,
+    own: &Own<W>,
 ) -> bool {
     let kept = kept.map(|mut kept| {
         let own = own.get(&Key::of(guarded, part)).copied();
@@ -211,11 +227,11 @@ fn is_right(
 }
 
 /// Those of some parts of a table whose rows are not what their digest says.
-fn differing_of(
+fn differing_of<const W: usize>(
     sql: &Connection,
     guarded: &Guarded,
     parts: &BTreeSet<String>,
-    own: &Own,
+    own: &Own<W>,
 ) -> Result<Vec<String>> {
     let rows = guarded.sums_of(sql, parts)?;
     let mut differing = Vec::new();
@@ -229,14 +245,14 @@ fn differing_of(
 }
 
 /// The parts of a table whose rows are not what their digest says; or the one that was asked for.
-pub(super) fn differing(
+pub(super) fn differing<const W: usize>(
     sql: &Connection,
     guarded: &Guarded,
     part: Option<&str>,
-    own: &Own,
+    own: &Own<W>,
 ) -> Result<Vec<String>> {
     let rows = guarded.sums(sql, part)?;
-    let is_right = |part: &str, kept: Option<Sum>| is_right(guarded, part, kept, &rows, own);
+    let is_right = |part: &str, kept: Option<Sum<W>>| is_right(guarded, part, kept, &rows, own);
     // What is the organization's is one part, without a name.
     let whole = (guarded.of == Of::Organization).then_some("");
     if let Some(part) = part.or(whole) {
@@ -256,11 +272,11 @@ pub(super) fn differing(
 
 /// Lists, in words, what was changed of a table whose rows are guarded in two ways, by the first; by
 /// the second where the first knows of nothing.
-fn as_first(
+fn as_first<const W: usize>(
     tx: &ReadTxn<'_>,
     second: &Guarded,
     parts: &[String],
-    own: &Own,
+    own: &Own<W>,
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let is_first = |it: &&Guarded| it.table == second.table && !it.is_second;

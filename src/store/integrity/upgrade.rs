@@ -4,7 +4,7 @@
 //! into the new digests as it is, so that a record that was changed without this program is still
 //! found after it, under its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -13,8 +13,8 @@ use super::before::{
 };
 use super::digests::{self, Key, hash_columns, state};
 use super::guarded::{GUARDED, Guarded, Of};
-use super::shape;
-use super::sum::Sum;
+use super::sum::{NARROW, Sum};
+use super::{Own, shape};
 use crate::domain::text::hex;
 use crate::store::engine::Connection;
 use crate::store::{Result, audit};
@@ -27,10 +27,13 @@ const DIGESTS_7: &str = "row_digests";
 /// store was brought up to date cannot write what it would vouch for by the rules of then.
 const DIGESTS_5: &str = "digests";
 
+/// By what is guarded and part: what is kept less what is there.
+type Differences = BTreeMap<(String, String), Sum<NARROW>>;
+
 /// What a store was found to be before its migration.
 pub(in crate::store) struct Before {
-    /// By what is guarded and part: what is kept less what is there. Nothing where they agree.
-    differences: BTreeMap<(String, String), Sum>,
+    /// Nothing where they agree.
+    differences: Differences,
     /// Whether rows were guarded in a second way too.
     has_seconds: bool,
     /// Whether the log vouches for the digests.
@@ -41,6 +44,11 @@ pub(in crate::store) struct Before {
 
 /// Checks a store by the rules of its own schema; `None` for those that were not guarded yet.
 pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Before>> {
+    before_own(sql, found, &Own::new())
+}
+
+/// The same in a transaction that changed something itself.
+fn before_own(sql: &Connection, found: i64, own: &Own<NARROW>) -> Result<Option<Before>> {
     let (digests, guarded): (&str, Vec<Guarded>) = match found {
         ..5 => return Ok(None),
         5 => (DIGESTS_5, GUARDED_5.to_vec()),
@@ -65,18 +73,22 @@ pub(in crate::store) fn before(sql: &Connection, found: i64) -> Result<Option<Be
     for guarded in &guarded {
         let rows = guarded.sums(sql, None)?;
         let kept = kept_7(sql, digests, guarded.name)?;
-        let parts = rows
-            .keys()
-            .chain(kept.keys().filter(|part| !rows.contains_key(*part)));
-        for part in parts {
+        let own_parts = own.keys().filter_map(|key| key.part_of(guarded));
+        let parts = rows.keys().map(String::as_str);
+        let parts = parts
+            .chain(kept.keys().map(String::as_str))
+            .chain(own_parts);
+        for part in parts.collect::<BTreeSet<&str>>() {
+            let own = own.get(&Key::of(guarded, part)).copied();
             let mut difference = match kept.get(part).copied().unwrap_or(Some(Sum::default())) {
                 Some(kept) => kept,
                 // What nobody can read agrees with nothing.
                 None => Sum::of("unreadable", part, b""),
             };
+            difference.add(own.unwrap_or_default());
             difference.add(rows.get(part).copied().unwrap_or_default().negated());
             if !difference.is_zero() {
-                differences.insert((guarded.name.to_owned(), part.clone()), difference);
+                differences.insert((guarded.name.to_owned(), part.to_owned()), difference);
             }
         }
     }
@@ -101,6 +113,7 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         is_vouched: true,
         state: None,
     });
+    guard(sql, &differences, has_seconds)?;
     let detail = match (&found, differences.is_empty() && is_vouched) {
         (None, true) => "the records were taken as they stood",
         (_, true) => {
@@ -108,20 +121,6 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
         }
         (_, false) => "records that were changed without kubegrant before stay so",
     };
-    for guarded in GUARDED {
-        let mut sums = guarded.sums(sql, None)?;
-        let theirs = |(name, _): &(String, String)| name == guarded.name;
-        for ((_, part), more) in differences.iter().filter(|(key, _)| theirs(key)) {
-            sums.entry(part.clone()).or_default().add(*more);
-        }
-        if guarded.is_second && !has_seconds {
-            doubt(sql, guarded, &differences, &mut sums)?;
-        }
-        let sums = sums.into_iter();
-        digests::put(sql, sums.map(|(part, sum)| (Key::of(guarded, &part), sum)))?;
-    }
-    digests::put(sql, [(Key::of_shape(), shape::expected()?)])?;
-    digests::close(sql, &digests::groups(sql)?)?;
     // What the log did not vouch for before, it does not vouch for now.
     let state = if is_vouched {
         state(sql)?
@@ -131,15 +130,54 @@ pub(in crate::store) fn after(sql: &Connection, schema: i64, before: Option<Befo
     audit::append_upgrade(sql, &format!("schema {schema}; {detail}"), &state)
 }
 
+/// Guards all rows as they stand, but for those that differed: they do so from now on too.
+fn guard(sql: &Connection, differences: &Differences, has_seconds: bool) -> Result<()> {
+    digests::clear(sql)?;
+    for guarded in GUARDED {
+        let mut sums = guarded.sums(sql, None)?;
+        let theirs = |(name, _): &(String, String)| name == guarded.name;
+        for ((_, part), difference) in differences.iter().filter(|(key, _)| theirs(key)) {
+            sums.entry(part.clone()).or_default().add(wide(difference));
+        }
+        if guarded.is_second && !has_seconds {
+            doubt(sql, guarded, differences, &mut sums)?;
+        }
+        let sums = sums.into_iter();
+        digests::put(sql, sums.map(|(part, sum)| (Key::of(guarded, &part), sum)))?;
+    }
+    digests::put(sql, [(Key::of_shape(), shape::expected()?)])?;
+    digests::close(sql, &digests::groups(sql)?)
+}
+
+/// What a difference is among the sums of now: anything but nothing.
+fn wide(difference: &Sum<NARROW>) -> Sum {
+    Sum::of("difference", "", difference.to_text().as_bytes())
+}
+
+/// Makes the digests of schema 13 those of now, in a transaction whose event vouches for them; `false` where nobody
+/// vouches for those of before.
+pub(super) fn widen(sql: &Connection, own: &Own<NARROW>) -> Result<bool> {
+    let Some(Before {
+        differences,
+        is_vouched: true,
+        ..
+    }) = before_own(sql, 13, own)?
+    else {
+        return Ok(false);
+    };
+    guard(sql, &differences, true)?;
+    Ok(true)
+}
+
 /// Leaves every part of a table in doubt that was changed by whoever changed some of its rows: which
 /// parts these rows are of is not known.
 fn doubt(
     sql: &Connection,
     guarded: &Guarded,
-    differences: &BTreeMap<(String, String), Sum>,
+    differences: &Differences,
     sums: &mut BTreeMap<String, Sum>,
 ) -> Result<()> {
-    let mut difference = Sum::default();
+    let mut difference = Sum::<NARROW>::default();
     for (_, more) in differences
         .iter()
         .filter(|((table, _), _)| table == guarded.table)
@@ -155,13 +193,17 @@ fn doubt(
         sql.all("SELECT CAST(id AS TEXT) FROM users", [], |row| row.get(0))?
     };
     for part in parts {
-        sums.entry(part).or_default().add(difference);
+        sums.entry(part).or_default().add(wide(&difference));
     }
     Ok(())
 }
 
 /// The digests that a store of schema 5 to 9 keeps of a table; `None` is one that nobody can read.
-fn kept_7(sql: &Connection, digests: &str, name: &str) -> Result<BTreeMap<String, Option<Sum>>> {
+fn kept_7(
+    sql: &Connection,
+    digests: &str,
+    name: &str,
+) -> Result<BTreeMap<String, Option<Sum<NARROW>>>> {
     let query = format!("SELECT part, digest FROM {digests} WHERE name = ?1");
     let kept = sql.all(&query, [name], |row| {
         Ok((row.get(0)?, Sum::read(&row.get::<String>(1)?)))

@@ -3,26 +3,37 @@
 use kubegrant_sandbox::postgres::Server;
 
 use super::*;
+use crate::domain::Timestamp;
+use crate::domain::action::Action;
+use crate::domain::audit::{Event, Phase};
 use crate::domain::place::{Database, Place};
+use crate::domain::user::{Role, UserId};
 use crate::store::audit::Verdict;
-use crate::store::{Store, audit, users};
+use crate::store::{Store, audit, fixture, users};
 
 /// What the last program of schema 12 left, in a file.
 const SCHEMA_12: &str = include_str!("../../../tests/cli/stores/schema-12.sql");
+/// The same of schema 13.
+const SCHEMA_13: &str = include_str!("../../../tests/cli/stores/schema-13.sql");
 
 /// A store of schema 12 in a database, as a program of then would have made it; `None` where PostgreSQL is not at
 /// hand.
 fn left_behind() -> Option<(&'static Server, String, Place)> {
+    left_by(12, SCHEMA_12)
+}
+
+fn left_by(schema: i64, dump: &str) -> Option<(&'static Server, String, Place)> {
     let server = Server::get()?;
     let name = server.database();
     let database = Database::parse(&server.address(&name), false).expect("an address");
     let sql = Connection::connect(&database).expect("it lets us in");
     let file = Connection::in_memory().expect("a database");
-    file.batch(SCHEMA_12).expect("what was dumped");
+    file.batch(dump).expect("what was dumped");
     let tx = sql.begin(Mode::Write).expect("begun");
     let shared = sql.shared().expect("a database");
     let made = made_in(&file).expect("tables");
-    shared.make(&made, 12, &integrity::notes()).expect("made");
+    let notes = integrity::notes();
+    shared.make(&made, schema, &notes).expect("made");
     transfer::copy_rows(&file, &tx).expect("copied");
     tx.batch("DELETE FROM touched; DELETE FROM changed_rows")
         .expect("forgotten");
@@ -45,7 +56,7 @@ fn a_database_of_before_is_refused_and_brought_up_to_date_by_its_owner() {
             refused,
             Error::Older {
                 found: 12,
-                known: 13,
+                known: 14,
                 ..
             }
         ),
@@ -86,6 +97,39 @@ fn a_database_of_before_is_refused_and_brought_up_to_date_by_its_owner() {
         "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'kubegrant'",
     );
     assert_eq!(owners.trim(), name);
+}
+
+#[test]
+fn the_digests_of_schema_13_go_on_until_somebody_signs_an_event() {
+    let Some((server, name, place)) = left_by(13, SCHEMA_13) else {
+        return;
+    };
+    assert_eq!(Store::upgrade_at(&place).expect("upgraded"), 13);
+    let lengths = "SELECT DISTINCT length(digest) FROM kubegrant.row_digests";
+    let store = Store::open_at(&place).expect("it is of today");
+    assert_eq!(changed(&store), Vec::<String>::new());
+    let verdict = store.read(audit::verify).expect("it can be read");
+    assert!(matches!(verdict, Verdict::Whole { .. }), "{verdict:?}");
+    assert_eq!(server.psql(&name, lengths).1.trim(), "64");
+    let done: Result<()> = store.write(|tx| {
+        users::set_role(tx, UserId(3), Role::Admin)?;
+        let event = Event {
+            at: Timestamp::UNIX_EPOCH,
+            actor: "alice".to_owned(),
+            acting_as: None,
+            action: Action::UserSetRole,
+            phase: Phase::Done,
+            cluster: None,
+            user: Some("bob".to_owned()),
+            detail: String::new(),
+            request: None,
+        };
+        fixture::append(tx, &event).map(drop)
+    });
+    done.expect("it can be written");
+    assert_eq!(server.psql(&name, lengths).1.trim(), "342");
+    let found = changed(&store);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -39,22 +39,22 @@ impl Guarded {
     }
 
     /// Sums up rows as they stand, by part.
-    pub(in crate::store::integrity) fn sums(
+    pub(in crate::store::integrity) fn sums<const W: usize>(
         &self,
         sql: &Connection,
         part: Option<&str>,
-    ) -> Result<BTreeMap<String, Sum>> {
+    ) -> Result<BTreeMap<String, Sum<W>>> {
         let mut sums = BTreeMap::new();
         self.sum_up(sql, self.question(part), &mut sums)?;
         Ok(sums)
     }
 
     /// The same of some parts, in few questions.
-    pub(in crate::store::integrity) fn sums_of(
+    pub(in crate::store::integrity) fn sums_of<const W: usize>(
         &self,
         sql: &Connection,
         parts: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Sum>> {
+    ) -> Result<BTreeMap<String, Sum<W>>> {
         let mut sums = BTreeMap::new();
         if self.within.is_some() {
             for part in parts {
@@ -80,16 +80,16 @@ impl Guarded {
     ///
     /// The image of a row is put together here and not in SQL: a store of a million grants is summed
     /// up in a third of the time.
-    fn sum_up(
+    fn sum_up<const W: usize>(
         &self,
         sql: &Connection,
         question: Question,
-        sums: &mut BTreeMap<String, Sum>,
+        sums: &mut BTreeMap<String, Sum<W>>,
     ) -> Result<()> {
         // Rows of one part mostly come one after the other.
-        let (mut part, mut sum) = (Vec::new(), Sum::default());
+        let (mut part, mut sum) = (Vec::new(), Sum::<W>::default());
         let mut image = Vec::new();
-        let mut keep = |part: &[u8], sum: Sum| {
+        let mut keep = |part: &[u8], sum: Sum<W>| {
             let part = String::from_utf8_lossy(part).into_owned();
             sums.entry(part).or_default().add(sum);
         };

@@ -1,0 +1,1 @@
+-- The sums of rows' hashes are wider (integrity/sum.rs): in tables as they were, from the first event on.
