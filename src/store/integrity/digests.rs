@@ -4,8 +4,6 @@
 //! has a digest over its parts, and the state of a store is a hash over the groups: who relies on one
 //! part reads its group and the digests of the others, however many parts there are.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use super::guarded::{Guarded, Of};
@@ -118,21 +116,21 @@ pub(super) fn get<const W: usize>(sql: &Connection, key: &Key) -> Result<Option<
     Ok(found.unwrap_or_else(|| Some(Sum::default())))
 }
 
-/// The digests that are kept of a table, by part; each where it belongs: what stands in another group is
-/// nobody's, and vouched for by nothing.
-pub(super) fn all_of<const W: usize>(
+/// Hands over the digests that are kept of a table's parts one by one; each where it belongs: what stands in another
+/// group is nobody's, and vouched for by nothing.
+pub(super) fn each_of<const W: usize>(
     sql: &Connection,
     guarded: &Guarded,
-) -> Result<BTreeMap<String, Option<Sum<W>>>> {
-    let mut kept = BTreeMap::new();
+    mut with: impl FnMut(String, Option<Sum<W>>),
+) -> Result<()> {
     sql.all(OF_TABLE, [guarded.name], |row| {
         let (gathered, part): (String, String) = (row.get(0)?, row.get(1)?);
         if gathered == group(guarded.of, &part) {
-            kept.insert(part, Sum::read(&row.get::<String>(2)?));
+            with(part, Sum::read(&row.get::<String>(2)?));
         }
         Ok(())
     })?;
-    Ok(kept)
+    Ok(())
 }
 
 /// Keeps the digests of parts; their groups are to be [closed](close) then.
@@ -205,7 +203,7 @@ pub(super) fn questions(group: &str) -> [Question; 2] {
     [KEPT, PARTS].map(|sql| Question::of_text(sql, group))
 }
 
-/// What [`all_of`] asks of a table.
+/// What [`each_of`] asks of a table.
 pub(super) fn question_of(guarded: &Guarded) -> Question {
     Question::of_text(OF_TABLE, guarded.name)
 }

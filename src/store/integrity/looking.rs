@@ -251,23 +251,31 @@ pub(super) fn differing<const W: usize>(
     part: Option<&str>,
     own: &Own<W>,
 ) -> Result<Vec<String>> {
-    let rows = guarded.sums(sql, part)?;
-    let is_right = |part: &str, kept: Option<Sum<W>>| is_right(guarded, part, kept, &rows, own);
+    let mut rows = guarded.sums(sql, part)?;
     // What is the organization's is one part, without a name.
     let whole = (guarded.of == Of::Organization).then_some("");
     if let Some(part) = part.or(whole) {
         let kept = digests::get(sql, &Key::of(guarded, part))?;
-        let differs = !is_right(part, kept);
+        let differs = !is_right(guarded, part, kept, &rows, own);
         return Ok(differs.then(|| part.to_owned()).into_iter().collect());
     }
-    let kept = digests::all_of(sql, guarded)?;
-    let parts = kept.keys().filter(|part| !rows.contains_key(*part));
-    let differs = |part: &&String| {
-        let kept = kept.get(*part).copied();
-        !is_right(part, kept.unwrap_or(Some(Sum::default())))
-    };
-    let parts = rows.keys().chain(parts).filter(differs);
-    Ok(parts.cloned().collect())
+    let mut differing = Vec::new();
+    digests::each_of(sql, guarded, |part, kept| {
+        if !is_right(guarded, &part, kept, &rows, own) {
+            differing.push(part.clone());
+        }
+        // One after the other: of many parts only one look stands in memory.
+        rows.remove(&part);
+    })?;
+    // What has no digest has nothing's.
+    let nothing = Some(Sum::default());
+    let others = rows.keys();
+    differing.extend(
+        others
+            .filter(|part| !is_right(guarded, part, nothing, &rows, own))
+            .cloned(),
+    );
+    Ok(differing)
 }
 
 /// Lists, in words, what was changed of a table whose rows are guarded in two ways, by the first; by
