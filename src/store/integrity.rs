@@ -1,7 +1,7 @@
 //! The guarded state: rows that decide who may do what, and the proof that nobody else wrote them.
 //!
 //! Each guarded row has a hash; the digest of a *part* (one user, one cluster's grants …) is the
-//! [sum](sum) of its rows' hashes. Parts stand in [groups](digests), each with a digest, and the
+//! [sum] of its rows' hashes. Parts stand in [groups](digests), each with a digest, and the
 //! *state* is a hash over the groups. Every event of the audit log carries the state after its
 //! transaction, inside its own hash, so the chain and the heads that are kept elsewhere vouch for the
 //! rows.

@@ -15,7 +15,7 @@ use crate::world::{self, World};
 const TIMES: u32 = 10;
 
 /// After this an answer is not the wanted one for good.
-const HANGING: Duration = Duration::from_secs(180);
+const HANGING: Duration = Duration::from_mins(3);
 
 /// A ClusterRole, or a Role of a namespace.
 fn role(world: &(impl World + ?Sized), place: Option<&str>, name: &str, rules: &Value) {
