@@ -16,7 +16,7 @@ use crate::domain::place::Database;
 pub(crate) use postgres::Held;
 use postgres::Postgres;
 use sqlite::Sqlite;
-pub(super) use sqlite::{Open, WholeFile};
+pub(super) use sqlite::{Noted, Open, WholeFile};
 pub(super) use value::{
     Damage, FromValue, Named, Params, Question, ToValue, Value, ValueError, ValueRef, named_params,
 };
@@ -145,15 +145,6 @@ pub(super) struct Connection {
 enum Engine {
     Sqlite(Sqlite),
     Postgres(Box<Postgres>),
-}
-
-/// The tables whose changes a connection notes, and how.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Noted {
-    /// Whether a table is one of them.
-    pub(super) is_noted: fn(&str) -> bool,
-    /// The triggers of one, which say `IF NOT EXISTS`.
-    pub(super) triggers: fn(&str) -> String,
 }
 
 /// A table, an index or a trigger, and the text that made it.

@@ -9,9 +9,10 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{CachedStatement, Connection, MAIN_DB, OpenFlags, ffi};
 
+pub(in crate::store) use self::noting::Noted;
 use self::noting::Noting;
 use super::value::{Value, ValueRef, Values};
-use super::{Error, Failure, Mode, Noted, Result, Version};
+use super::{Error, Failure, Mode, Result, Version};
 
 /// How many statements are kept read: more than a command has.
 const STATEMENTS_KEPT: usize = 256;

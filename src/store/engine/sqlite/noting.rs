@@ -13,7 +13,16 @@ use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Batch, CachedStatement, Connection};
 
-use super::{Noted, Result};
+use super::Result;
+
+/// The tables whose changes a connection notes, and how.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Noted {
+    /// Whether a table is one of them.
+    pub(in crate::store) is_noted: fn(&str) -> bool,
+    /// The triggers of one, which say `IF NOT EXISTS`.
+    pub(in crate::store) triggers: fn(&str) -> String,
+}
 
 /// What a connection notes.
 #[derive(Debug)]
